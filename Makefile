@@ -1,0 +1,85 @@
+# Every target a person or CI needs; `make` alone lists them.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PORT ?= 3000
+ENV ?= default
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: help run demo test test-artifacts torture check validate lint fmt types contracts build deploy destroy lock clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "EventStream needs Python 3.11 or newer; '$(PYTHON)' is $$($(PYTHON) -V 2>&1). Name another: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+	  || { echo "python3 could not make a virtual environment; on Debian and Ubuntu: apt-get install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# What running the pipeline needs, and on top of it what testing needs. Hashes are checked.
+$(VENV)/.local: requirements/local.txt pyproject.toml | $(BIN)/python
+	@echo "installing what the local pipeline needs (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/local.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.local
+	@echo "installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@
+
+run: $(VENV)/.local ## Start the pipeline here, load 96 hours of demo traffic, show results, keep serving
+	@$(BIN)/eventstream demo --keep --port $(PORT)
+
+demo: $(VENV)/.local ## The same without staying: exits 0 when every number agrees
+	@$(BIN)/eventstream demo --port $(PORT)
+
+test: check ## All suites that need no AWS account, and the local end-to-end run
+	$(BIN)/python -m pytest -q -m "not artifacts"
+
+check: lint types contracts ## Lint, types, import contracts and template: what must hold before a commit
+
+lint: $(VENV)/.dev ## Ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+fmt: $(VENV)/.dev ## Rewrite to the house format
+	$(BIN)/ruff check --fix-only --exit-zero .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+contracts: $(VENV)/.dev
+	$(BIN)/lint-imports
+
+test-artifacts: $(VENV)/.dev ## sam build, then run the built functions under Lambda's own emulator (needs Python 3.12)
+	scripts/artifacts/tools.sh
+	$(BIN)/python -m pytest -q -m artifacts tests/artifacts
+
+torture: $(VENV)/.dev ## The fault suites at full length
+	$(BIN)/python -m pytest -q tests/faults --schedules 10000
+
+validate: $(VENV)/.dev ## sam validate --lint (installs the SAM CLI into .tools)
+	scripts/artifacts/tools.sh
+	scripts/artifacts/sam.sh validate --lint
+
+build: $(VENV)/.dev ## sam build, with compiled bytecode (needs Python 3.12)
+	scripts/artifacts/tools.sh
+	scripts/artifacts/build.sh
+
+deploy: build ## Deploy to your AWS account; ENV=default|staging|prod picks the section of samconfig.toml
+	scripts/artifacts/sam.sh deploy --config-env $(ENV)
+
+destroy: $(VENV)/.local ## Empty the buckets and delete the stack; KEEP_DATA=1 keeps the buckets
+	$(BIN)/python scripts/destroy.py --config-env $(ENV) $(if $(KEEP_DATA),--keep-data)
+
+lock: $(VENV)/.dev ## Write requirements/*.txt and src/*/requirements.txt anew from pyproject.toml
+	scripts/lock.sh
+
+clean: ## Remove what was built or installed here, and the local pipeline's state
+	@[ ! -x $(BIN)/eventstream ] || $(BIN)/eventstream stop >/dev/null 2>&1 || true
+	rm -rf $(VENV) .tools .aws-sam .eventstream .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

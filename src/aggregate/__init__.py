@@ -1,0 +1,1 @@
+"""The hourly ETL: exact figures from the lake, anomalies, alerts."""

@@ -1,0 +1,1 @@
+"""The shared layer: models, rules and adapters that every function uses."""

@@ -1,0 +1,1 @@
+"""The stream consumer: lake objects, hour marks, hot metrics."""

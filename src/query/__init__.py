@@ -1,0 +1,1 @@
+"""The reading side: metrics, anomalies, runs and health over HTTP."""

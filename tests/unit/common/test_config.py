@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from common.config import AggregateConfig, Config, IngestConfig, ProcessConfig, QueryConfig
+from common.errors import ConfigError
+
+INGEST = {
+    "STREAM_NAME": "s",
+    "PARTITION_BUCKETS": "64",
+    "MAX_EVENT_AGE_HOURS": "168",
+    "MAX_EVENT_FUTURE_MINUTES": "5",
+    "ERROR_TYPES": "error, exception",
+}
+
+
+def test_reads_each_field_from_the_variable_of_its_name() -> None:
+    config = IngestConfig.from_env(INGEST | {"UNRELATED": "x"})
+
+    assert config.partition_buckets == 64
+    assert config.error_types == {"error", "exception"}
+
+
+@pytest.mark.parametrize("config", [IngestConfig, ProcessConfig, AggregateConfig, QueryConfig])
+def test_an_empty_environment_is_refused_naming_every_variable(config: type[Config]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        config.from_env({})
+
+    assert all(name in caught.value.message for name in config.variables())
+
+
+def test_a_wrong_value_is_refused_naming_the_variable_but_not_the_value() -> None:
+    with pytest.raises(ConfigError, match="PARTITION_BUCKETS") as caught:
+        IngestConfig.from_env(INGEST | {"PARTITION_BUCKETS": "many"})
+
+    assert "many" not in caught.value.message
