@@ -1,0 +1,225 @@
+from __future__ import annotations
+
+import random
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import pytest
+
+from common.domain.partitions import MAX_PACK_BYTES, bucket_of, explicit_hash_key
+from common.errors import EventStreamError
+from common.models import EnrichedEvent
+from common.ports.stream import EventSink, PutFailure, StreamRecord
+from fakes.ingest_builders import NOON, a_request, a_world
+from fakes.stream import Fault, Hourglass, MemorySink
+from ingest import service, validation
+from ingest.delivery import Waiting
+from ingest.service import MAX_EVENT_BYTES, ingest
+
+
+def test_an_event_goes_onto_the_stream_enriched() -> None:
+    sink = MemorySink()
+
+    made = ingest(a_request({"event_type": "click", "user_id": "u1"}), a_world(sink))
+
+    [record] = sink.stored
+    event = EnrichedEvent.model_validate_json(record.data)
+    bucket = bucket_of("u1", 8)
+    assert cast("dict[str, Any]", made.response.body)["event_id"] == event.event_id
+    assert uuid.UUID(event.event_id).version == 7
+    assert (event.event_type, event.user_id, event.source) == ("click", "u1", "public")
+    assert event.timestamp == event.received_at == NOON
+    assert event.ingested_at.microsecond == 7000
+    assert (record.partition_key, record.explicit_hash_key) == (
+        str(bucket),
+        explicit_hash_key(bucket, 8),
+    )
+
+
+def test_the_events_of_a_user_are_packed_together_in_order() -> None:
+    sink = MemorySink()
+    events = [{"event_type": "x", "user_id": f"u{n % 3}", "event_id": str(n)} for n in range(300)]
+
+    ingest(a_request(events), a_world(sink))
+
+    assert len(sink.stored) <= 8
+    assert all(len(record.data) <= MAX_PACK_BYTES for record in sink.stored)
+    for user in range(3):
+        ids = [int(e["event_id"]) for e in sink.events() if e["user_id"] == f"u{user}"]
+        assert ids == sorted(ids)
+        assert len(ids) == 100
+
+
+@pytest.mark.parametrize(
+    ("event", "identity"),
+    [
+        ({"user_id": "u", "anonymous_id": "a", "event_id": "e"}, "u"),
+        ({"anonymous_id": "a", "event_id": "e"}, "a"),
+        ({"event_id": "e"}, "e"),
+    ],
+)
+def test_the_bucket_is_of_the_user_else_the_visitor_else_the_event(
+    event: dict[str, str], identity: str
+) -> None:
+    sink = MemorySink()
+
+    ingest(a_request({"event_type": "x"} | event), a_world(sink))
+
+    assert [record.partition_key for record in sink.stored] == [str(bucket_of(identity, 8))]
+
+
+def test_nothing_is_put_before_everything_was_checked() -> None:
+    class Watching(MemorySink):
+        def put(self, records: Any) -> Any:
+            seen.append(len(checked))
+            return super().put(records)
+
+    seen: list[int] = []
+    checked: list[object] = []
+    real = validation.validate
+
+    def counting(raw: object, event_type: str | None) -> Any:
+        checked.append(raw)
+        return real(raw, event_type)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(service, "validate", counting)
+        ingest(a_request([{"event_type": "x"}] * 9), a_world(Watching()))
+
+    assert seen == [9]
+
+
+def test_an_idempotency_key_gives_a_repeated_request_the_same_ids() -> None:
+    sink = MemorySink()
+    headers = {"idempotency-key": "k-1"}
+    events = [{"event_type": "x"}, {"event_type": "y", "event_id": "mine"}]
+
+    ingest(a_request(events, headers=headers), a_world(sink))
+    ingest(a_request(events, headers=headers), a_world(sink))
+
+    ids = Counter(event["event_id"] for event in sink.events())
+    assert sorted(ids.values()) == [2, 2]
+    assert ids["mine"] == 2
+
+
+def test_without_a_key_a_repeated_request_is_two_requests() -> None:
+    sink = MemorySink()
+    deps = a_world(sink)
+
+    ingest(a_request([{"event_type": "x"}] * 2), deps)
+    ingest(a_request([{"event_type": "x"}] * 2), deps)
+
+    assert len({event["event_id"] for event in sink.events()}) == 4
+
+
+def test_an_event_over_its_size_is_refused_and_its_neighbours_are_not() -> None:
+    big = {"event_type": "x", "properties": {str(n): "x" * 8000 for n in range(33)}}
+    sink = MemorySink()
+
+    made = ingest(a_request([big, {"event_type": "y"}]), a_world(sink))
+    alone = ingest(a_request(big), a_world(sink))
+
+    rows = cast("dict[str, Any]", made.response.body)["results"]
+    assert made.response.status == 207
+    assert rows[0]["error"]["rule"] == "event_too_large"
+    assert str(MAX_EVENT_BYTES) in rows[0]["error"]["message"]
+    assert alone.response.status == 413
+
+
+def test_the_largest_event_goes_alone_and_still_fits_a_record() -> None:
+    wide = {
+        "event_type": "x",
+        "user_id": "u",
+        "properties": {str(n): "x" * 8000 for n in range(32)},
+    }
+    sink = MemorySink()
+
+    made = ingest(a_request([wide, {"event_type": "y", "user_id": "u"}]), a_world(sink))
+
+    assert made.response.status == 200
+    assert len(sink.stored) == 2
+
+
+def test_a_failed_record_takes_all_its_events_with_it_and_no_other() -> None:
+    events = [{"event_type": "x", "user_id": f"u{n}", "event_id": str(n)} for n in range(20)]
+    sink = MemorySink([Fault(entries={0: "throttled"})] * 3)
+
+    made = ingest(a_request(events), a_world(sink))
+
+    body = cast("dict[str, Any]", made.response.body)
+    stored = {event["event_id"] for event in sink.events()}
+    assert made.response.status == 207
+    assert {r["event_id"] for r in body["results"] if r["status"] == "accepted"} == stored
+    assert 0 < made.retry == 20 - len(stored)
+
+
+SCHEDULES = 2000
+
+
+def random_faults(rng: random.Random, time: Hourglass) -> Iterator[Fault]:
+    """Draw what the stream does, call by call: well, throttled, failing, deaf, slow."""
+    while True:
+        time.now_s += rng.choice([0.01, 0.01, 0.1, 3.0])
+        draw = rng.random()
+        if draw < 0.1:
+            yield Fault(whole="throttled")
+        elif draw < 0.2:
+            yield Fault(whole="store_failed")
+        elif draw < 0.3:
+            yield Fault(whole="store_failed", stored_all_the_same=True)
+        elif draw < 0.7:
+            failing = {n: rng.choice(["throttled", "store_failed"]) for n in range(500)}
+            yield Fault(entries={n: f for n, f in failing.items() if rng.random() < 0.3})  # type: ignore[misc]
+        else:
+            yield Fault()
+
+
+def wrong_in(seed: int) -> bool:
+    """Play one client against one stream; say whether anything was falsely told or lost."""
+    rng, time = random.Random(seed), Hourglass()
+    sink = MemorySink(random_faults(rng, time))
+    deps = a_world(sink, time)
+    pending = {
+        str(n): {"event_type": "x", "event_id": str(n), "user_id": f"u{rng.randrange(9)}"}
+        for n in range(rng.randrange(1, 20))
+    }
+    sent = set(pending)
+    accepted: set[str] = set()
+    while pending:
+        made = ingest(a_request([*pending.values(), {"event_type": 7}]), deps)
+        rows = cast("dict[str, Any]", made.response.body)["results"]
+        if made.accepted + made.rejected + made.retry != len(pending) + 1:
+            return True
+        told = {row["event_id"] for row in rows if row["status"] == "accepted"}
+        if not told <= {event["event_id"] for event in sink.events()}:
+            return True
+        accepted |= told
+        pending = {
+            row["event_id"]: pending[row["event_id"]] for row in rows if row["status"] == "retry"
+        }
+    return accepted != sent
+
+
+def test_under_2000_fault_schedules_nothing_is_falsely_accepted_and_nothing_lost() -> None:
+    assert [seed for seed in range(SCHEDULES) if wrong_in(seed)] == []
+
+
+def test_a_sender_that_does_not_read_the_results_lies_in_a_third_of_the_schedules(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def careless(
+        records: list[StreamRecord], sink: EventSink, waiting: Waiting, note: Callable[[str], None]
+    ) -> list[PutFailure | None]:
+        for _ in range(3):
+            try:
+                sink.put(records)
+            except EventStreamError:
+                continue
+            return [None] * len(records)
+        return ["store_failed"] * len(records)
+
+    monkeypatch.setattr(service, "deliver", careless)
+
+    assert sum(wrong_in(seed) for seed in range(300)) > 100
