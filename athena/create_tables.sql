@@ -1,0 +1,115 @@
+-- The lake in Athena: one table over the stored objects, and a view that holds each event once.
+-- The stack declares the same table; this text is for another database or account. Replace
+-- ${database} and ${lake_bucket} first; the other placeholders are Athena's own.
+--
+-- Made from the columns in src/common/domain/lake_schema.py: python -m eventstream.athena_ddl
+
+CREATE EXTERNAL TABLE IF NOT EXISTS `${database}`.`events_raw` (
+  `event_id` string COMMENT 'Idempotency key, unique per source',
+  `event_type` string COMMENT 'What happened',
+  `timestamp` timestamp COMMENT 'When it happened, UTC',
+  `user_id` string COMMENT 'Who, when known',
+  `anonymous_id` string COMMENT 'Who, before they are known',
+  `session_id` string COMMENT 'Session as the client names it',
+  `source` string COMMENT 'Write key that the event came with, or public',
+  `latency_ms` double COMMENT 'Duration that the client measured',
+  `is_error` boolean COMMENT 'Whether the event tells of an error',
+  `properties` string COMMENT 'JSON object of the client, read by json_extract_scalar',
+  `context` string COMMENT 'JSON object of the client library',
+  `page_url` string COMMENT 'Page, whole address',
+  `page_path` string COMMENT 'Page, path only',
+  `page_title` string COMMENT 'Page, title',
+  `referrer` string COMMENT 'Page before',
+  `utm_source` string COMMENT 'Campaign parameters of the page',
+  `utm_medium` string COMMENT 'Campaign parameters of the page',
+  `utm_campaign` string COMMENT 'Campaign parameters of the page',
+  `utm_term` string COMMENT 'Campaign parameters of the page',
+  `utm_content` string COMMENT 'Campaign parameters of the page',
+  `ua_family` string COMMENT 'Browser or library',
+  `ua_os` string COMMENT 'Operating system',
+  `ua_device` string COMMENT 'Kind of device',
+  `is_bot` boolean COMMENT 'Whether the user agent is a known bot',
+  `ip` string COMMENT 'Client address, cut, if the stack stores any',
+  `original_timestamp` timestamp COMMENT 'Instant that the client sent, before correction',
+  `timestamp_source` string COMMENT 'client, skew_corrected, clamped_future or received',
+  `sent_at` timestamp COMMENT 'When the client sent it, by its own clock',
+  `received_at` timestamp COMMENT 'When the API took it, UTC',
+  `ingested_at` timestamp COMMENT 'When it went into the stream, UTC',
+  `schema_version` int COMMENT 'Version of the shape of the event',
+  `replayed` boolean COMMENT 'Whether it was sent again from the failures or the quarantine',
+  `stream` string COMMENT 'Kinesis stream that carried it',
+  `shard` string COMMENT 'Shard of the stream',
+  `sequence` string COMMENT 'Sequence number of its record',
+  `line` int COMMENT 'Position in its record, from 0'
+)
+COMMENT 'Stored events, with an event that was delivered again twice'
+PARTITIONED BY (`year` int, `month` int, `day` int, `hour` int)
+STORED AS PARQUET
+LOCATION 's3://${lake_bucket}/events/'
+TBLPROPERTIES (
+  'classification' = 'parquet',
+  'projection.enabled' = 'true',
+  'projection.year.type' = 'integer',
+  'projection.year.range' = '2000,2050',
+  'projection.month.type' = 'integer',
+  'projection.month.range' = '1,12',
+  'projection.month.digits' = '2',
+  'projection.day.type' = 'integer',
+  'projection.day.range' = '1,31',
+  'projection.day.digits' = '2',
+  'projection.hour.type' = 'integer',
+  'projection.hour.range' = '0,23',
+  'projection.hour.digits' = '2',
+  'storage.location.template' = 's3://${lake_bucket}/events/year=${year}/month=${month}/day=${day}/hour=${hour}/'
+);
+
+CREATE OR REPLACE VIEW "${database}".events AS
+SELECT
+  "event_id",
+  "event_type",
+  "timestamp",
+  "user_id",
+  "anonymous_id",
+  "session_id",
+  "source",
+  "latency_ms",
+  "is_error",
+  "properties",
+  "context",
+  "page_url",
+  "page_path",
+  "page_title",
+  "referrer",
+  "utm_source",
+  "utm_medium",
+  "utm_campaign",
+  "utm_term",
+  "utm_content",
+  "ua_family",
+  "ua_os",
+  "ua_device",
+  "is_bot",
+  "ip",
+  "original_timestamp",
+  "timestamp_source",
+  "sent_at",
+  "received_at",
+  "ingested_at",
+  "schema_version",
+  "replayed",
+  "stream",
+  "shard",
+  "sequence",
+  "line",
+  "year",
+  "month",
+  "day",
+  "hour"
+FROM (
+  SELECT *, row_number() OVER (
+    PARTITION BY "year", "month", "day", "hour", "source", "event_id"
+    ORDER BY "received_at", "stream", "shard", "sequence", "line"
+  ) AS copy
+  FROM "${database}".events_raw
+)
+WHERE copy = 1;
