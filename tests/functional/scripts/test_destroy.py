@@ -22,6 +22,7 @@ TEMPLATE = json.dumps(
                     "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
                     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
                     "BillingMode": "PAY_PER_REQUEST",
+                    "DeletionProtectionEnabled": True,
                 },
             },
         }

@@ -1,0 +1,209 @@
+"""``eventstream dev``, ``stop``, ``invoke`` and ``doctor``: the pipeline on this machine."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from eventstream.local.state import Running, StateFolder, find_project, state_folder
+from eventstream.output import (
+    CommandError,
+    JsonOption,
+    UsageProblemError,
+    note,
+    print_json,
+    print_table,
+    print_text,
+)
+from eventstream.target import StateOption
+
+PortOption = Annotated[
+    int, typer.Option("--port", min=0, max=65535, help="Port of the gateway; 0 takes a free one.")
+]
+ParameterOption = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="KEY=VALUE", help="A template parameter; may be repeated."),
+]
+
+
+def dev(
+    *,
+    port: PortOption = 3000,
+    state: StateOption = None,
+    param: ParameterOption = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Begin with an empty store.")] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Return when it is ready; `stop` ends it.")
+    ] = False,
+    endpoint_url: Annotated[
+        str | None,
+        typer.Option("--endpoint-url", help="Use an AWS emulator that runs already."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the pipeline on this machine.
+
+    Example: eventstream dev --param BatchWindowSeconds=1
+    """
+    folder = state_folder(state)
+    parameters = _parameters(param or [])
+    if detach:
+        running = _start_detached(folder, port, parameters, fresh=fresh, endpoint_url=endpoint_url)
+        _show(running, folder, as_json=as_json)
+        return
+    _serve(folder, port, parameters, fresh=fresh, endpoint_url=endpoint_url, as_json=as_json)
+
+
+def _serve(
+    folder: StateFolder,
+    port: int,
+    parameters: dict[str, str],
+    *,
+    fresh: bool,
+    endpoint_url: str | None,
+    as_json: bool,
+) -> None:
+    # Imported late: `eventstream stop` and --help need none of it.
+    from eventstream.local import logs
+    from eventstream.local.pipeline import Options, Pipeline
+    from eventstream.local.serve import serve
+
+    logs.set_up(folder.logs, on_terminal=True)
+    options = Options(
+        project=find_project(),
+        state=folder,
+        port=port,
+        parameters=parameters,
+        fresh=fresh,
+        endpoint_url=endpoint_url,
+    )
+
+    def ready(running: Running, pipeline: Pipeline) -> None:
+        _show(running, folder, as_json=as_json)
+        if not as_json:
+            for name, reason in pipeline.left_out.items():
+                note(f"not simulated: {name} ({reason})")
+            note("ready; press Ctrl-C to stop")
+
+    serve(options, ready, note)
+
+
+def _start_detached(
+    folder: StateFolder,
+    port: int,
+    parameters: dict[str, str],
+    *,
+    fresh: bool,
+    endpoint_url: str | None,
+) -> Running:
+    from eventstream.local import detached
+
+    arguments = ["--port", str(port), "--state", str(folder.root)]
+    for name, value in parameters.items():
+        arguments += ["--param", f"{name}={value}"]
+    if fresh:
+        arguments.append("--fresh")
+    if endpoint_url is not None:
+        arguments += ["--endpoint-url", endpoint_url]
+    return detached.start(folder, arguments, find_project())
+
+
+def _parameters(pairs: list[str]) -> dict[str, str]:
+    found = {}
+    for pair in pairs:
+        name, separator, value = pair.partition("=")
+        if not separator or not name:
+            raise UsageProblemError(f"--param {pair}: write it as KEY=VALUE, such as BatchSize=10")
+        found[name] = value
+    return found
+
+
+def _show(running: Running, folder: StateFolder, *, as_json: bool) -> None:
+    if as_json:
+        print_json({**vars(running), "state": str(folder.root), "logs": str(folder.logs)})
+        sys.stdout.flush()
+        return
+    rows = [
+        ("HTTP API", running.url),
+        ("AWS endpoint", f"export AWS_ENDPOINT_URL={running.url}"),
+        ("Region", running.region),
+        ("Stack", running.stack_name),
+        ("State", str(folder.root)),
+        ("Logs", str(folder.logs)),
+        ("Process", str(running.pid)),
+    ]
+    print_table(("what", "where"), rows, title="EventStream runs on this machine")
+    body = {"event_type": "page_view", "user_id": "user-1", "properties": {"page": "/pricing"}}
+    print_text("Send a first event:")
+    print_text(
+        f"  curl -sS {running.url}/events -H 'content-type: application/json' "
+        f"-d '{json.dumps(body)}'"
+    )
+    sys.stdout.flush()
+
+
+def stop(state: StateOption = None, as_json: JsonOption = False) -> None:
+    """Stop the local pipeline.
+
+    What is in flight is finished and everything is saved first.
+    """
+    from eventstream.local import stopping
+
+    stopped = stopping.stop(state_folder(state))
+    if as_json:
+        print_json({"stopped": stopped})
+    else:
+        print_text(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
+
+
+def invoke(
+    function: Annotated[str, typer.Argument(help="Logical id of the function.")],
+    event: Annotated[str, typer.Argument(help="File with the event as JSON; - for stdin.")],
+    state: StateOption = None,
+    as_json: JsonOption = False,  # noqa: ARG001 - the answer is JSON in any case
+) -> None:
+    """Call a function in this process.
+
+    It gets the deployed environment and runs in this terminal: breakpoint() works.
+
+    Example: eventstream invoke IngestFunction events/http-post-event.json
+    """
+    from eventstream.local.invocation import invoke as call
+    from eventstream.target import resolve
+
+    print_json(call(resolve(state), function, _read_event(event), find_project()))
+
+
+def _read_event(path: str) -> Any:  # noqa: ANN401 - a function takes any JSON
+    try:
+        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
+        return json.loads(text)
+    except OSError as error:
+        raise UsageProblemError(f"{path} can't be read: {error.strerror}") from None
+    except ValueError as error:
+        raise UsageProblemError(f"{path} isn't JSON: {error}") from None
+
+
+def doctor(state: StateOption = None, port: PortOption = 3000, as_json: JsonOption = False) -> None:
+    """Check that this machine can run the pipeline.
+
+    Every problem comes with what to do about it.
+    """
+    from eventstream.local.doctor import examine
+
+    findings = examine(state_folder(state), find_project(), port)
+    if as_json:
+        print_json({"checks": [vars(finding) for finding in findings]})
+    else:
+        rows = [(f.check, f.verdict, f.found, f.fix) for f in findings]
+        print_table(("check", "verdict", "found", "what to do"), rows)
+    if any(finding.verdict == "problem" for finding in findings):
+        raise CommandError("this machine, or its pipeline, has a problem")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to the command line."""
+    for command in (dev, stop, invoke, doctor):
+        app.command()(command)

@@ -1,0 +1,154 @@
+"""``eventstream load``: a file or generated traffic, fast and resumable."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eventstream.client import HttpApi, Patience
+from eventstream.commands.send import UrlOption
+from eventstream.loader import Pace
+from eventstream.loader_job import AnySource, Job, preview, run_job
+from eventstream.loader_open import generated, identify, open_file
+from eventstream.loader_text import show_preview, show_report
+from eventstream.local.state import state_folder
+from eventstream.output import JsonOption, UsageProblemError
+from eventstream.target import (
+    ProfileOption,
+    RegionOption,
+    StackNameOption,
+    StateOption,
+    resolve,
+)
+
+_TRAFFIC = "Generated traffic"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("load")(load)
+
+
+def load(
+    file: Annotated[
+        Path | None, typer.Argument(help="CSV or NDJSON, .gz or not; NDJSON may hold events.")
+    ] = None,
+    *,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", "-m", help="TOML that says how a row is an event.")
+    ] = None,
+    shift_to_now: Annotated[
+        bool,
+        typer.Option("--shift-to-now", help="Move times by whole hours so that the file ends now."),
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", help="Only the first rows.", min=1)
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Map everything, show some, send nothing.")
+    ] = False,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Send all again, also what was sent before.")
+    ] = False,
+    batch: Annotated[int, typer.Option("--batch", help="Events a request.", min=1, max=5000)] = 500,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", help="Requests at once.", min=1, max=64)
+    ] = 4,
+    rate: Annotated[
+        float | None,
+        typer.Option("--rate", help="Events a second at most.", min=0.1, show_default="no limit"),
+    ] = None,
+    give_up_after: Annotated[
+        float, typer.Option("--give-up-after", help="Seconds to go on asking a busy API.", min=0)
+    ] = 60.0,
+    synthetic: Annotated[
+        bool, typer.Option("--synthetic", help="Generate traffic.", rich_help_panel=_TRAFFIC)
+    ] = False,
+    hours: Annotated[
+        int, typer.Option("--hours", help="Length.", min=1, rich_help_panel=_TRAFFIC)
+    ] = 96,
+    events: Annotated[
+        int, typer.Option("--events", help="How many.", min=1, rich_help_panel=_TRAFFIC)
+    ] = 30_000,
+    users: Annotated[
+        int, typer.Option("--users", help="Visitors.", min=1, rich_help_panel=_TRAFFIC)
+    ] = 2_000,
+    seed: Annotated[
+        int, typer.Option("--seed", help="Same seed, same traffic.", rich_help_panel=_TRAFFIC)
+    ] = 1,
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until",
+            help="A whole hour where the traffic ends.",
+            show_default="the last complete hour",
+            rich_help_panel=_TRAFFIC,
+        ),
+    ] = None,
+    anomaly: Annotated[
+        str | None,
+        typer.Option(
+            "--anomaly",
+            metavar="TYPE:HOUR:FACTOR",
+            help="Plant one, HOUR hours before the end; add :latency to slow the type instead.",
+            rich_help_panel=_TRAFFIC,
+        ),
+    ] = None,
+    url: UrlOption = None,
+    as_json: JsonOption = False,
+    state: StateOption = None,
+    stack_name: StackNameOption = None,
+    region: RegionOption = None,
+    profile: ProfileOption = None,
+) -> None:
+    """Load a file or generated traffic, fast and resumable.
+
+    Killed or failed, the same command goes on where it stopped: every row keeps its event id, so
+    the lake counts it once.
+
+    Example: eventstream load sales.csv.gz --mapping sales.toml --shift-to-now
+
+    Example: eventstream load --synthetic --hours 96 --events 30000 --anomaly error:3:6
+    """
+    now = datetime.now(UTC)
+    if synthetic:
+        source: AnySource = generated(
+            now,
+            hours=hours,
+            events=events,
+            users=users,
+            seed=seed,
+            until=until,
+            anomaly=anomaly,
+        )
+        _refuse(given=file or mapping or shift_to_now, message="--synthetic reads no file")
+    else:
+        _refuse(given=anomaly or until, message="--anomaly and --until need --synthetic")
+        source = open_file(file, mapping)
+    if dry_run:
+        show_preview(preview(source, now=now, shifted=shift_to_now, limit=limit), as_json=as_json)
+        return
+    target = None if url else resolve(state, stack_name, region, profile)
+    with HttpApi(target.api_url if target else str(url)) as api:
+        job = Job(
+            source,
+            api,
+            identify(target) if target else str(url),
+            state_folder(state).root / "loads",
+            now,
+            Pace(batch, concurrency, rate),
+            Patience(give_up_after_s=give_up_after),
+            limit,
+            shift_to_now=shift_to_now,
+            restart=restart,
+        )
+        report, earlier = run_job(job)
+    show_report(report, earlier, as_json=as_json)
+
+
+def _refuse(*, given: object, message: str) -> None:
+    if given:
+        raise UsageProblemError(message)

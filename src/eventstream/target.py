@@ -1,0 +1,209 @@
+"""Which pipeline a command talks to: the one running on this machine, or a stack in AWS.
+
+Every command takes the same four options (`StateOption`, `StackNameOption`, `RegionOption`,
+`ProfileOption`) and hands them to `resolve`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+import boto3
+import botocore.exceptions
+import typer
+
+from eventstream.local.errors import LocalRuntimeError
+from eventstream.local.session import LocalSession
+from eventstream.local.state import Running, state_folder
+
+StateOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--state",
+        envvar="EVENTSTREAM_STATE",
+        help="Folder of the local pipeline.  [default: .eventstream in the project]",
+        show_default=False,
+    ),
+]
+StackNameOption = Annotated[
+    str | None,
+    typer.Option("--stack-name", help="Talk to this CloudFormation stack in AWS instead."),
+]
+RegionOption = Annotated[
+    str | None, typer.Option("--region", help="AWS region of the stack.", show_default=False)
+]
+ProfileOption = Annotated[
+    str | None, typer.Option("--profile", help="AWS profile to use.", show_default=False)
+]
+
+
+class NoPipelineError(LocalRuntimeError):
+    """No pipeline runs here and no stack was named."""
+
+    code = "no_pipeline"
+
+
+class StackNotFoundError(LocalRuntimeError):
+    """The named stack can't be read, or isn't ours."""
+
+    code = "stack_not_found"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One deployed pipeline and how to reach it.
+
+    Attributes
+    ----------
+    stack_name
+        The CloudFormation stack, local or in AWS.
+    region
+        Its region.
+    api_url
+        Base address of the HTTP API, without a trailing slash.
+    endpoint_url
+        Where AWS calls go; ``None`` means AWS itself.
+    outputs
+        The stack's outputs.
+    resources
+        Physical names by logical id.
+    """
+
+    stack_name: str
+    region: str
+    api_url: str
+    endpoint_url: str | None = None
+    profile: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    resources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the pipeline on this machine."""
+        return self.endpoint_url is not None
+
+    def session(self) -> boto3.Session:
+        """Return a boto3 session for this pipeline; build one per thread."""
+        if self.endpoint_url is not None:
+            return LocalSession(self.endpoint_url, self.region)
+        return boto3.Session(profile_name=self.profile, region_name=self.region)
+
+    def client(self, service: str, **options: Any) -> Any:  # noqa: ANN401 - one of 400 client types
+        """Return a boto3 client for this pipeline, such as ``client("dynamodb")``."""
+        client: Any = self.session().client(service, **options)  # type: ignore[call-overload]
+        return client
+
+    def resource(self, logical_id: str) -> str:
+        """Return the physical name of a resource of the template.
+
+        Raises
+        ------
+        StackNotFoundError
+            The stack has no such resource.
+        """
+        try:
+            return self.resources[logical_id]
+        except KeyError:
+            raise StackNotFoundError(
+                f"the stack {self.stack_name} has no resource {logical_id}: "
+                "was it deployed from this template?"
+            ) from None
+
+
+def resolve(
+    state: Path | None = None,
+    stack_name: str | None = None,
+    region: str | None = None,
+    profile: str | None = None,
+) -> Target:
+    """Find the pipeline a command should talk to.
+
+    Parameters
+    ----------
+    state
+        State folder of the local pipeline; ``.eventstream`` of the project when not given.
+    stack_name
+        A stack in AWS; the local pipeline is not looked at when given.
+    region, profile
+        For AWS only; the machine's own AWS configuration when not given.
+
+    Returns
+    -------
+    Target
+        The local pipeline, or the named stack.
+
+    Raises
+    ------
+    NoPipelineError
+        Nothing runs on the state folder and no stack was named.
+    StackNotFoundError
+        The named stack can't be read.
+    """
+    if stack_name is not None:
+        return _in_aws(stack_name, region, profile)
+    if region is not None or profile is not None:
+        raise NoPipelineError("--region and --profile need --stack-name: name the stack in AWS")
+    running = state_folder(state).running()
+    if running is None:
+        raise NoPipelineError(
+            "no local pipeline is running: start it with `eventstream dev`, "
+            "or name a stack with --stack-name"
+        )
+    return from_running(running)
+
+
+def from_running(running: Running) -> Target:
+    """Return the target that a running local pipeline is."""
+    return Target(
+        stack_name=running.stack_name,
+        region=running.region,
+        api_url=running.url,
+        endpoint_url=running.emulator_url,
+        outputs=running.outputs,
+        resources=running.resources,
+    )
+
+
+def _in_aws(stack_name: str, region: str | None, profile: str | None) -> Target:
+    try:
+        session = boto3.Session(profile_name=profile, region_name=region)
+        cloudformation = session.client("cloudformation")
+        [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+        pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name)
+        resources = {
+            row["LogicalResourceId"]: row.get("PhysicalResourceId", "")
+            for page in pages
+            for row in page["StackResourceSummaries"]
+        }
+    except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
+        raise StackNotFoundError(
+            f"can't read the stack {stack_name}: {error}. Check --stack-name, --region, --profile"
+        ) from error
+    outputs = {row["OutputKey"]: row["OutputValue"] for row in stack.get("Outputs", [])}
+    return Target(
+        stack_name=stack_name,
+        region=session.region_name,
+        api_url=_api_url(stack_name, session, outputs, resources),
+        profile=profile,
+        outputs=outputs,
+        resources=resources,
+    )
+
+
+def _api_url(
+    stack_name: str,
+    session: boto3.Session,
+    outputs: Mapping[str, str],
+    resources: Mapping[str, str],
+) -> str:
+    if "ApiUrl" in outputs:
+        return outputs["ApiUrl"].rstrip("/")
+    if "HttpApi" not in resources:
+        raise StackNotFoundError(
+            f"the stack {stack_name} has neither an output ApiUrl nor a resource HttpApi: "
+            "was it deployed from this template?"
+        )
+    region = session.region_name
+    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    return f"https://{resources['HttpApi']}.execute-api.{region}.{suffix}"
