@@ -1,0 +1,229 @@
+"""From what Lambda hands over of a stream to events, each with its place in the stream.
+
+A record is NDJSON. Each line is judged alone, and by its bytes alone: a redelivery decides alike.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, ValidationError
+from pydantic_core import PydanticCustomError
+
+from common.domain.windows import from_ms, rfc3339
+from common.errors import FieldError, PoisonLineError
+from common.models import EnrichedEvent, EventId, EventType
+
+_INT32_MAX = 2**31 - 1
+_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _in_utc(instant: datetime) -> datetime:
+    """Turn an instant to UTC, unless that could leave the calendar."""
+    if not 2 <= instant.year <= 9998:
+        raise PydanticCustomError("instant_range", "outside the years 2..9998")
+    return instant.astimezone(UTC)
+
+
+_Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+class _StreamEvent(EnrichedEvent):
+    """An :class:`EnrichedEvent` that every later stage can store.
+
+    Ingest writes nothing else, but the stream takes records from anybody who may write to it.
+    """
+
+    event_id: EventId
+    event_type: EventType
+    timestamp: _Instant
+    latency_ms: Annotated[FiniteFloat, Field(ge=0)] | None = None
+    original_timestamp: _Instant | None = None
+    sent_at: _Instant | None = None
+    received_at: _Instant
+    ingested_at: _Instant
+    schema_version: int = Field(ge=0, le=_INT32_MAX)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a record stands: sequence numbers order the records of one shard."""
+
+    stream: str
+    shard: str
+    sequence: str
+    """Decimal number of up to 56 digits, as Kinesis spells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamLine:
+    """A good line: its event and where it came from."""
+
+    position: Position
+    line: int
+    """Position in the packed record, from 0; blank lines are counted."""
+    event: EnrichedEvent
+    properties: str | None
+    """The event's properties as compact JSON text."""
+    context: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that no retry can fix, as it will lie in quarantine."""
+
+    position: Position
+    line: int
+    reason: str
+    """Stable code of the rule that was broken; never the value."""
+    field: str | None
+    arrived_at: datetime | None
+    raw: bytes
+
+    def as_json(self) -> bytes:
+        """Return the bytes of the quarantine object: the same for each delivery."""
+        body = {
+            "reason": self.reason,
+            **({"field": self.field} if self.field else {}),
+            "stream": self.position.stream,
+            "shard": self.position.shard,
+            "sequence": self.position.sequence,
+            "line": self.line,
+            "arrived_at": rfc3339(self.arrived_at) if self.arrived_at else None,
+            "raw_base64": base64.b64encode(self.raw).decode(),
+        }
+        return json.dumps(body, separators=(",", ":")).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamBatch:
+    """The lines of one invocation, in stream order."""
+
+    lines: tuple[StreamLine, ...]
+    bad: tuple[BadLine, ...]
+
+
+def decode_batch(records: Iterable[Mapping[str, Any]]) -> StreamBatch:
+    """Decode the records of one invocation.
+
+    Parameters
+    ----------
+    records
+        The ``Records`` of a Kinesis event as Lambda hands them over, in stream order.
+
+    Raises
+    ------
+    ValueError
+        A record does not say where it stands in which stream: it did not come from Kinesis.
+    """
+    lines: list[StreamLine] = []
+    bad: list[BadLine] = []
+    for record in records:
+        for line in _decode_record(record):
+            if isinstance(line, StreamLine):
+                lines.append(line)
+            else:
+                bad.append(line)
+    return StreamBatch(tuple(lines), tuple(bad))
+
+
+def position_of(record: Mapping[str, Any]) -> Position:
+    """Read where a record stands, from its ARN, event id and sequence number.
+
+    Raises
+    ------
+    ValueError
+        One of them is missing or of another form.
+    """
+    try:
+        resource = str(record["eventSourceARN"]).split(":", 5)[5].split("/")
+        shard, _, _ = str(record["eventID"]).rpartition(":")
+        sequence = str(record["kinesis"]["sequenceNumber"])
+        kind, stream = resource[0], resource[1]
+    except (KeyError, IndexError, TypeError):
+        kind = shard = stream = sequence = ""
+    if kind != "stream" or not (stream and shard and sequence.isascii() and sequence.isdigit()):
+        raise ValueError(
+            "a record must carry eventSourceARN, eventID (shard:sequence) and "
+            "kinesis.sequenceNumber (digits); is the trigger a Kinesis stream?"
+        )
+    return Position(stream, shard, sequence)
+
+
+def _decode_record(record: Mapping[str, Any]) -> Iterator[StreamLine | BadLine]:
+    position, arrived_at = position_of(record), _arrived_at(record)
+
+    def bad(line: int, error: PoisonLineError, raw: bytes) -> BadLine:
+        [problem] = error.errors
+        return BadLine(position, line, problem.rule, problem.field, arrived_at, raw)
+
+    data = record["kinesis"].get("data")
+    try:
+        packed = _unpack(data)
+    except PoisonLineError as error:
+        yield bad(0, error, data.encode("utf-8", "replace") if isinstance(data, str) else b"")
+        return
+    for number, raw in enumerate(packed.split(b"\n")):
+        if not raw.strip():
+            continue
+        try:
+            event, properties, context = _decode_line(raw)
+        except PoisonLineError as error:
+            yield bad(number, error, raw)
+        else:
+            yield StreamLine(position, number, event, properties, context)
+
+
+def _arrived_at(record: Mapping[str, Any]) -> datetime | None:
+    seconds = record["kinesis"].get("approximateArrivalTimestamp")
+    try:
+        return from_ms(round(seconds * 1000))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
+def _unpack(data: object) -> bytes:
+    """Return the bytes of a record that holds at least one line."""
+    if not isinstance(data, str):
+        raise _poison("missing", "data", "the record carries no data")
+    try:
+        packed = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        raise _poison("base64_invalid", "data", "the record's data is not base64") from None
+    if not packed.strip():
+        raise _poison("empty", "data", "the record holds no line")
+    return packed
+
+
+def _decode_line(raw: bytes) -> tuple[EnrichedEvent, str | None, str | None]:
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        raise _poison("utf8_invalid", "", "the line is not UTF-8") from None
+    try:
+        event = _StreamEvent.model_validate_json(raw)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise _poison(first["type"], field, first["msg"]) from None
+    return event, _json("properties", event.properties), _json("context", event.context)
+
+
+def _json(field: str, value: dict[str, Any] | None) -> str | None:
+    """Spell an object as JSON that any reader takes; Pydantic does not look into it."""
+    if value is None:
+        return None
+    try:
+        return _COMPACT.encode(value)
+    except ValueError:
+        raise _poison("finite_number", field, "a number in it has no JSON spelling") from None
+
+
+def _poison(rule: str, field: str, message: str) -> PoisonLineError:
+    return PoisonLineError(message, errors=[FieldError(field, rule, message)])

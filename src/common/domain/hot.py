@@ -1,0 +1,159 @@
+"""Counters of five-minute windows, exact per stream line however often a line is delivered.
+
+A stored window knows ``mark``, the sequence number of the last record it holds. As one shard's
+records come in order the first time, a record at or below the mark is in the window already, and
+what the window holds is a function of its mark alone: of neither batches nor retries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from common.domain.decode import StreamLine
+from common.domain.histogram import Histogram
+from common.domain.keys import OTHER_TYPES, hot_pk, hot_sk, sequence_mark
+from common.domain.windows import HOUR, hour_of, metric_window_of
+from common.models import EnrichedEvent
+
+
+@dataclass(frozen=True, slots=True)
+class WindowKey:
+    """One five-minute window of one shard: no two shards write the same item."""
+
+    start: datetime
+    stream: str
+    shard: str
+
+    @property
+    def pk(self) -> str:
+        """Partition key of the stored item."""
+        return hot_pk(self.start)
+
+    @property
+    def sk(self) -> str:
+        """Sort key of the stored item."""
+        return hot_sk(self.start, self.stream, self.shard)
+
+    def expires_at_s(self, retention: timedelta) -> int:
+        """Return the epoch second at which the item may go."""
+        return int((self.start + retention).timestamp())
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCount:
+    """What a window knows of one event type."""
+
+    count: int
+    errors: int
+    latency: bytes | None = None
+    """Wire form of :class:`common.domain.histogram.Histogram`; ``None`` until a latency comes."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotWindow:
+    """A window as it is stored."""
+
+    types: Mapping[str, TypeCount]
+    mark: str
+    """:func:`common.domain.keys.sequence_mark` of the last record that is counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What the counters take from an event."""
+
+    event_type: str
+    is_error: bool
+    latency_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RecordSamples:
+    """What one record adds to one window: counted whole or not at all."""
+
+    mark: str
+    samples: tuple[Sample, ...]
+
+
+def is_hot(event: EnrichedEvent) -> bool:
+    """Say whether an event touches the hot windows: of this hour or the last when it arrived.
+
+    The rest is counted by the hourly results only. It depends on the event alone, so that each
+    delivery decides alike.
+    """
+    if event.replayed:
+        return False
+    # An hour's difference crosses one boundary at most; most events need no more than this.
+    if event.received_at - event.timestamp <= HOUR:
+        return True
+    return hour_of(event.timestamp) >= hour_of(event.received_at) - HOUR
+
+
+def by_window(lines: Iterable[StreamLine]) -> dict[WindowKey, list[RecordSamples]]:
+    """Group the hot events of a batch.
+
+    Returns
+    -------
+    dict
+        The windows in order of time; for each one its records in order of their marks.
+    """
+    grouped: dict[WindowKey, dict[str, list[Sample]]] = {}
+    for line in lines:
+        event, at = line.event, line.position
+        if is_hot(event):
+            key = WindowKey(metric_window_of(event.timestamp), at.stream, at.shard)
+            sample = Sample(event.event_type, event.is_error, event.latency_ms)
+            records = grouped.setdefault(key, {})
+            records.setdefault(sequence_mark(at.sequence), []).append(sample)
+    return {
+        key: [RecordSamples(mark, tuple(grouped[key][mark])) for mark in sorted(grouped[key])]
+        for key in sorted(grouped, key=lambda key: (key.start, key.stream, key.shard))
+    }
+
+
+def not_counted(
+    records: Sequence[RecordSamples], window: HotWindow | None
+) -> Sequence[RecordSamples]:
+    """Leave out the records that a stored window holds already."""
+    if window is None:
+        return records
+    return [record for record in records if record.mark > window.mark]
+
+
+def counted(
+    window: HotWindow | None, records: Sequence[RecordSamples], *, max_types: int
+) -> HotWindow:
+    """Add records to a window.
+
+    Parameters
+    ----------
+    window
+        The window as stored; ``None`` when nothing is.
+    records
+        At least one, in order of their marks, all above the window's mark.
+    max_types
+        How many types a window names. Types are admitted in stream order, so that which ones
+        does not depend on the batches; the rest are counted together as ``_other``.
+    """
+    types = dict(window.types) if window else {}
+    named = len(types) - (OTHER_TYPES in types)
+    latencies: dict[str, list[float]] = {}
+    for sample in (sample for record in records for sample in record.samples):
+        name = sample.event_type
+        if name not in types:
+            name, named = (name, named + 1) if named < max_types else (OTHER_TYPES, named)
+        old = types.get(name, TypeCount(0, 0))
+        types[name] = TypeCount(old.count + 1, old.errors + sample.is_error, old.latency)
+        if sample.latency_ms is not None:
+            latencies.setdefault(name, []).append(sample.latency_ms)
+    for name, values in latencies.items():
+        old = types[name]
+        types[name] = TypeCount(old.count, old.errors, _with_latencies(old.latency, values))
+    return HotWindow(types, records[-1].mark)
+
+
+def _with_latencies(stored: bytes | None, values_ms: Sequence[float]) -> bytes:
+    new = Histogram.of(values_ms)
+    return (Histogram.decode(stored).merged(new) if stored else new).encode()

@@ -1,0 +1,74 @@
+"""A batch of the stream in, lake and counters out. Wiring only; see :mod:`process.service`."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from functools import cache
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common.adapters.calls import CLIENT_CONFIG
+from common.adapters.hot_store import DynamoHotStore
+from common.adapters.hours import DynamoHourMarks
+from common.adapters.lake import S3Lake
+from common.config import ProcessConfig
+from common.observability import logger, metrics
+from process.counters import HotCounters
+from process.service import Deps, Outcome, process
+
+
+@cache
+def deps() -> Deps:
+    """Build the outside world, once per execution environment."""
+    config = ProcessConfig.from_env()
+    dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    retention = timedelta(days=config.metric_retention_days)
+    return Deps(
+        lake=S3Lake(boto3.client("s3", config=CLIENT_CONFIG), config.lake_bucket),
+        hours=DynamoHourMarks(dynamodb, config.aggregates_table),
+        counters=HotCounters(
+            DynamoHotStore(dynamodb, config.hot_table, retention),
+            max_types=config.max_types_per_window,
+        ),
+    )
+
+
+@logger.inject_lambda_context
+@metrics.log_metrics
+def lambda_handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    """Entry point named by ``ProcessFunction.Handler`` in template.yaml.
+
+    Returns Lambda's partial batch response with at most one id: where to begin again.
+    """
+    outcome = process(event["Records"], deps())
+    _tell(outcome, records=len(event["Records"]))
+    failures = [{"itemIdentifier": outcome.retry_from}] if outcome.retry_from else []
+    return {"batchItemFailures": failures}
+
+
+def _tell(outcome: Outcome, *, records: int) -> None:
+    """Count what is done, not what will come again; a failed batch is no error to Lambda."""
+    if outcome.error is not None:
+        metrics.add_metric("BatchesFailed", MetricUnit.Count, 1)
+        logger.warning(
+            "batch failed",
+            records=records,
+            retry_from=outcome.retry_from,
+            code=outcome.error.code,
+            reason=outcome.error.message,
+        )
+        return
+    metrics.add_metric("EventsProcessed", MetricUnit.Count, outcome.events)
+    if outcome.quarantined:
+        metrics.add_metric("EventsQuarantined", MetricUnit.Count, outcome.quarantined)
+    logger.info(
+        "batch processed", records=records, events=outcome.events, quarantined=outcome.quarantined
+    )
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    deps()  # spend INIT time, and fail there, rather than on the first batch

@@ -1,0 +1,101 @@
+"""Write one batch of the stream to everything that is made from it.
+
+Each stage may run again, with the same records in other batches, without a trace. The order is
+part of the guarantees: the lake before the hour marks, so that who reads a generation and then
+the rows never misses rows for good; the counters last, so that what they count is in the lake.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.domain.decode import StreamBatch, StreamLine, decode_batch, position_of
+from common.domain.keys import lake_key
+from common.domain.windows import hour_of
+from common.errors import StoreError, ThrottledError
+from common.ports.hours import HourMarks
+from common.ports.lake import Lake, LakeObject
+from process.counters import HotCounters
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """The outside world of the process function."""
+
+    lake: Lake
+    hours: HourMarks
+    counters: HotCounters
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one batch."""
+
+    events: int
+    """Good lines of the batch."""
+    quarantined: int
+    """Lines that no retry can fix."""
+    retry_from: str | None = None
+    """Sequence number of the first record to be delivered again; ``None``: all is done."""
+    error: ThrottledError | StoreError | None = None
+    """Why the batch is to come again."""
+
+
+def process(records: Sequence[Mapping[str, Any]], deps: Deps) -> Outcome:
+    """Write the records of one invocation: at least once to the lake, exactly once to the counters.
+
+    A dependency that fails stops the work there and asks for the whole batch again: records
+    after a failed one must not be counted, or the failed one would be taken for counted.
+
+    Raises
+    ------
+    Exception
+        Whatever is not a dependency's failure is a bug: the invocation fails, and the stream
+        halves the batch until the record that hits it stands alone.
+    """
+    batch = decode_batch(records)
+    events, quarantined = len(batch.lines), len(batch.bad)
+    try:
+        _write(batch, deps)
+    except (ThrottledError, StoreError) as error:
+        return Outcome(events, quarantined, position_of(records[0]).sequence, error)
+    return Outcome(events, quarantined)
+
+
+def _write(batch: StreamBatch, deps: Deps) -> None:
+    deps.lake.put_quarantine(batch.bad)
+    hours = lines_by_hour(batch.lines)
+    deps.lake.put_events(lake_objects(hours))
+    deps.hours.raise_generation(list(hours))
+    deps.counters.add(batch.lines)
+
+
+def lines_by_hour(lines: Sequence[StreamLine]) -> dict[datetime, list[StreamLine]]:
+    """Group lines by the hour of event time, the hours in order."""
+    hours: dict[datetime, list[StreamLine]] = {}
+    for line in lines:
+        hours.setdefault(hour_of(line.event.timestamp), []).append(line)
+    return dict(sorted(hours.items()))
+
+
+def lake_objects(hours: Mapping[datetime, Sequence[StreamLine]]) -> list[LakeObject]:
+    """Make one object per hour and shard.
+
+    It is named after the first and the last record that have a line in it. Batches are
+    unbroken ranges of a shard, so two objects of one name hold the same lines.
+    """
+    objects: dict[tuple[datetime, str, str], list[StreamLine]] = {}
+    for hour, lines in hours.items():
+        for line in lines:
+            at = line.position
+            objects.setdefault((hour, at.stream, at.shard), []).append(line)
+    return [
+        LakeObject(
+            lake_key(hour, stream, shard, same[0].position.sequence, same[-1].position.sequence),
+            tuple(same),
+        )
+        for (hour, stream, shard), same in objects.items()
+    ]

@@ -1,0 +1,76 @@
+"""How the stream's lag is read from the metrics that AWS publishes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from common.adapters.lag import CloudWatchLag
+
+NOW = datetime.now(UTC).replace(second=30, microsecond=0)
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.client: Any = boto3.client("cloudwatch", region_name="eu-central-1")
+        self.lag = CloudWatchLag(self.client, "process-1", "stream-1")
+
+    def lambda_age(self, ms: float, minutes_ago: float, function: str = "process-1") -> None:
+        dimension = {"Name": "FunctionName", "Value": function}
+        self._put("AWS/Lambda", "IteratorAge", dimension, ms, minutes_ago)
+
+    def kinesis_age(self, ms: float, minutes_ago: float, stream: str = "stream-1") -> None:
+        name = "GetRecords.IteratorAgeMilliseconds"
+        dimension = {"Name": "StreamName", "Value": stream}
+        self._put("AWS/Kinesis", name, dimension, ms, minutes_ago)
+
+    def _put(
+        self, namespace: str, name: str, dimension: Any, ms: float, minutes_ago: float
+    ) -> None:
+        datum = {
+            "MetricName": name,
+            "Dimensions": [dimension],
+            "Timestamp": NOW - timedelta(minutes=minutes_ago),
+            "Value": ms,
+            "Unit": "Milliseconds",
+        }
+        self.client.put_metric_data(Namespace=namespace, MetricData=[datum])
+
+
+@pytest.fixture
+def metrics() -> Iterator[Metrics]:
+    with mock_aws():
+        yield Metrics()
+
+
+def test_no_data_is_no_lag_known(metrics: Metrics) -> None:
+    metrics.lambda_age(5, minutes_ago=30)
+    metrics.lambda_age(5, minutes_ago=1, function="another")
+    metrics.kinesis_age(5, minutes_ago=1, stream="another")
+
+    assert metrics.lag.iterator_age(NOW) is None
+
+
+def test_the_greatest_of_the_last_minutes_counts(metrics: Metrics) -> None:
+    metrics.lambda_age(9000, minutes_ago=3)
+    metrics.lambda_age(10, minutes_ago=1)
+    metrics.kinesis_age(800, minutes_ago=1)
+
+    assert metrics.lag.iterator_age(NOW) == timedelta(seconds=9)
+
+
+def test_a_stream_that_is_read_but_brings_nothing_has_no_lag(metrics: Metrics) -> None:
+    metrics.kinesis_age(0, minutes_ago=1)
+
+    assert metrics.lag.iterator_age(NOW) == timedelta(0)
+
+
+def test_a_batch_that_is_retried_while_nothing_is_read_shows_its_age(metrics: Metrics) -> None:
+    metrics.lambda_age(3_600_000, minutes_ago=2)
+
+    assert metrics.lag.iterator_age(NOW) == timedelta(hours=1)
