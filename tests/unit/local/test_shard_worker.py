@@ -1,0 +1,134 @@
+import threading
+from typing import Any
+
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from eventstream.local.batches import Policy
+from eventstream.local.buffer import Buffer
+from eventstream.local.delivery import Delivery
+from eventstream.local.records import Record
+from eventstream.local.shard_worker import ShardWorker
+from eventstream.local.shards import Read
+from unit.local.streams import Clock, Function, Shelf, a_record, no_wait, records
+
+GONE = ClientError({"Error": {"Code": "ResourceNotFoundException"}}, "GetShardIterator")
+
+
+class Script:
+    """A reader that gives, or raises, what a test has written down."""
+
+    def __init__(self, *steps: Read | Exception) -> None:
+        self.steps = list(steps)
+
+    def read(self, limit: int) -> Read:
+        step = self.steps.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        return step
+
+
+def some(*found: Record, ended: bool = False) -> Read:
+    return Read(found, caught_up=True, ended=ended)
+
+
+def a_worker(
+    reader: Any, function: Function, clock: Clock, **other: Any
+) -> tuple[ShardWorker, Shelf, list[str]]:
+    shelf, finished = Shelf(), []
+    delivery = Delivery(invoke=function, shelf=shelf, policy=Policy(), now_s=clock, wait=no_wait)
+    worker = ShardWorker(
+        "shard-0",
+        reader=reader,
+        buffer=Buffer(other.get("batch_size", 100), other.get("window_s", 0)),
+        delivery=delivery,
+        finish=lambda: finished.append("shard-0"),
+        stop=other.get("stop", threading.Event()),
+        idle_s=0.0,
+        now_s=clock,
+    )
+    return worker, shelf, finished
+
+
+def test_a_closed_shard_is_delivered_to_its_end_and_then_finished() -> None:
+    function = Function()
+    reader = Script(some(*records(1, 2)), some(*records(3), ended=True))
+    worker, shelf, finished = a_worker(reader, function, Clock(10.0))
+
+    worker.run()
+
+    assert [number for call in function.calls for number in call] == [1, 2, 3]
+    assert (shelf.checkpoints[-1], finished) == (3, ["shard-0"])
+
+
+def test_the_last_records_of_a_closed_shard_do_not_wait_for_their_window() -> None:
+    function = Function()
+    reader = Script(some(*records(1), ended=True))
+    worker, _, finished = a_worker(reader, function, Clock(10.0), window_s=300)
+
+    worker.run()
+
+    assert (function.calls, finished) == ([[1]], ["shard-0"])
+
+
+def test_a_shard_that_the_stream_dropped_gives_what_was_read_and_is_not_finished() -> None:
+    function = Function()
+    worker, shelf, finished = a_worker(
+        Script(some(*records(1)), GONE), function, Clock(10.0), window_s=300
+    )
+
+    worker.run()
+
+    assert (function.calls, shelf.checkpoints, finished) == ([[1]], [1], [])
+
+
+def test_a_store_that_cannot_be_reached_is_tried_again(monkeypatch: Any) -> None:
+    monkeypatch.setattr("eventstream.local.shard_worker._RETRY_S", 0.0)
+    unreachable = EndpointConnectionError(endpoint_url="http://127.0.0.1:1")
+    function = Function()
+    reader = Script(unreachable, some(*records(1), ended=True))
+    worker, _, finished = a_worker(reader, function, Clock(10.0))
+
+    worker.run()
+
+    assert (function.calls, finished) == ([[1]], ["shard-0"])
+
+
+def test_the_lag_is_the_age_of_the_oldest_record_that_is_not_done() -> None:
+    clock, stop = Clock(1000.0), threading.Event()
+    lags: list[float | None] = []
+
+    class Reader:
+        def __init__(self) -> None:
+            self.reads = 0
+
+        def read(self, limit: int) -> Read:
+            self.reads += 1
+            lags.append(worker.lag_s(clock.now_s))
+            if self.reads == 1:
+                return some(a_record(1, arrived_at_s=990.0))
+            clock.now_s += 5
+            if self.reads == 3:
+                stop.set()
+            return some()
+
+    function = Function()
+    worker, _, _ = a_worker(Reader(), function, clock, window_s=12, stop=stop)
+    worker.run()
+
+    assert lags == [None, 10.0, 15.0]
+
+
+def test_before_the_first_look_the_lag_is_not_known() -> None:
+    worker, _, _ = a_worker(Script(), Function(), Clock(10.0))
+
+    assert worker.lag_s(10.0) is None
+
+
+def test_the_lag_is_zero_when_everything_is_done_and_grows_when_nobody_looks() -> None:
+    clock = Clock(1000.0)
+    worker, _, _ = a_worker(Script(some(ended=True)), Function(), clock)
+
+    worker.run()
+
+    assert worker.lag_s(1000.5) == 0.0
+    assert worker.lag_s(1090.0) == 90.0

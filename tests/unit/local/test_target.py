@@ -1,0 +1,106 @@
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from eventstream.local import pidfile
+from eventstream.local.state import Running, StateFolder
+from eventstream.target import NoPipelineError, StackNotFoundError, Target, resolve
+
+TEMPLATE = """
+{"Resources": {"HotTable": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "hot"}}},
+ "Outputs": {"ApiUrl": {"Value": "https://x.example/"}}}
+"""
+
+
+@pytest.fixture
+def running(tmp_path: Path) -> Iterator[Path]:
+    folder = StateFolder(tmp_path)
+    lock = pidfile.take(folder.dev_pid)
+    assert lock is not None
+    pidfile.write(lock, os.getpid())
+    folder.write_running(
+        Running(
+            url="http://127.0.0.1:3000",
+            emulator_url="http://127.0.0.1:4000",
+            pid=os.getpid(),
+            emulator_pid=None,
+            region="us-east-1",
+            stack_name="local",
+            project="/project",
+            started_at="2026-11-20T09:00:00Z",
+            resources={"HotTable": "local-hot"},
+        )
+    )
+    yield tmp_path
+    os.close(lock)
+
+
+def test_a_running_pipeline_is_found(running: Path) -> None:
+    target = resolve(running)
+
+    assert target.is_local
+    assert (target.api_url, target.resource("HotTable")) == ("http://127.0.0.1:3000", "local-hot")
+    assert target.client("dynamodb").meta.endpoint_url == "http://127.0.0.1:4000"
+
+
+def test_the_machines_own_aws_settings_do_not_reach_the_local_pipeline(
+    running: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "a-profile-that-is-not-there")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", "http://elsewhere.example")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy.example")
+
+    client = resolve(running).client("dynamodb")
+
+    assert client.meta.endpoint_url == "http://127.0.0.1:4000"
+    assert client.meta.config.proxies == {}
+
+
+def test_without_a_pipeline_the_error_says_how_to_start_one(tmp_path: Path) -> None:
+    with pytest.raises(NoPipelineError, match=r"eventstream dev.*--stack-name"):
+        resolve(tmp_path)
+
+
+@pytest.mark.parametrize("other", [{"region": "eu-west-1"}, {"profile": "p"}])
+def test_a_region_or_a_profile_without_a_stack_is_refused(
+    running: Path, other: dict[str, Any]
+) -> None:
+    with pytest.raises(NoPipelineError, match="--stack-name"):
+        resolve(running, **other)
+
+
+def test_an_unknown_resource_is_named() -> None:
+    with pytest.raises(StackNotFoundError, match="no resource ColdTable"):
+        Target("s", "us-east-1", "http://x").resource("ColdTable")
+
+
+@pytest.fixture
+def in_aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        yield
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_a_stack_in_aws_is_found_by_its_name() -> None:
+    boto3.client("cloudformation", "eu-west-1").create_stack(
+        StackName="prod", TemplateBody=TEMPLATE
+    )
+
+    target = resolve(stack_name="prod", region="eu-west-1")
+
+    assert not target.is_local
+    assert (target.api_url, target.region) == ("https://x.example", "eu-west-1")
+    assert target.resource("HotTable").endswith(":hot")
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_a_stack_that_is_not_there_is_named() -> None:
+    with pytest.raises(StackNotFoundError, match="can't read the stack nowhere"):
+        resolve(stack_name="nowhere", region="eu-west-1")
