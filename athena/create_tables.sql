@@ -2,7 +2,7 @@
 -- The stack declares the same table; this text is for another database or account. Replace
 -- ${database} and ${lake_bucket} first; the other placeholders are Athena's own.
 --
--- Made from the columns in src/common/domain/lake_schema.py: python -m eventstream.athena_ddl
+-- Made from the columns in src/common/domain/lake_schema.py: python -m eventstream.lake.ddl
 
 CREATE EXTERNAL TABLE IF NOT EXISTS `${database}`.`events_raw` (
   `event_id` string COMMENT 'Idempotency key, unique per source',

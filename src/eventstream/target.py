@@ -15,15 +15,15 @@ import typer
 
 from eventstream.local.errors import LocalRuntimeError
 from eventstream.local.session import LocalSession
-from eventstream.local.state import Running, state_folder
+from eventstream.local.state import Running, folder_in_use
 
 StateOption = Annotated[
     Path | None,
     typer.Option(
         "--state",
         envvar="EVENTSTREAM_STATE",
-        help="Folder of the local pipeline.  [default: .eventstream in the project]",
-        show_default=False,
+        help="Folder of the local pipeline.",
+        show_default=".eventstream in the project",
     ),
 ]
 StackNameOption = Annotated[
@@ -122,7 +122,8 @@ def resolve(
     Parameters
     ----------
     state
-        State folder of the local pipeline; ``.eventstream`` of the project when not given.
+        State folder of the local pipeline; when not given ``.eventstream`` of the project, or
+        the demo's where only the demo runs.
     stack_name
         A stack in AWS; the local pipeline is not looked at when given.
     region, profile
@@ -144,7 +145,7 @@ def resolve(
         return _in_aws(stack_name, region, profile)
     if region is not None or profile is not None:
         raise NoPipelineError("--region and --profile need --stack-name: name the stack in AWS")
-    running = state_folder(state).running()
+    running = folder_in_use(state).running()
     if running is None:
         raise NoPipelineError(
             "no local pipeline is running: start it with `eventstream dev`, "

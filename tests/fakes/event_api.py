@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from eventstream.client import Answer
+from eventstream.load.client import Answer
 
 Event = dict[str, Any]
 Script = Callable[[int, list[Event]], Answer | None]

@@ -16,7 +16,7 @@ from common.domain.keys import LAKE_PREFIX, lake_key
 from common.domain.lake_schema import PARTITIONS
 from common.domain.windows import hour_of
 from common.models import EnrichedEvent
-from eventstream.sql_pruning import Pruning
+from eventstream.lake.pruning import Pruning
 
 
 def an_event(event_id: str, at: datetime, event_type: str = "click", **more: Any) -> EnrichedEvent:

@@ -24,7 +24,7 @@ from faults.mapping import Lane, Mapping
 from faults.traffic import Expected, Sent, Sequences, expected, random_lines
 from faults.world import Crash
 
-_RECORDS = 8
+_RECORDS = 6
 _MOST_DELIVERIES = 1_000
 """Enough for any schedule whose work ends at all."""
 

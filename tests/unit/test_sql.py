@@ -11,11 +11,12 @@ import sqlglot
 from sqlglot import exp
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream import samples, sql_engine
+from eventstream.lake import engine as sql_engine
+from eventstream.lake import samples
+from eventstream.lake.pruning import Pruning
+from eventstream.lake.sql import run, translate
+from eventstream.lake.statement import Describe, Query, SqlError, parse
 from eventstream.output import UsageProblemError
-from eventstream.sql import run, translate
-from eventstream.sql_pruning import Pruning
-from eventstream.sql_statement import Describe, Query, SqlError, parse
 
 
 class EmptyLake:

@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 
 from common.domain.windows import hour_of, rfc3339
-from eventstream import demo as whole
-from eventstream.demo import PARAMETERS, DemoFailedError
-from eventstream.demo_result import DemoResult, Timings, as_dict
-from eventstream.loadgen import Anomaly, Plan
+from eventstream.demo import whole
+from eventstream.demo.result import DemoResult, Timings, as_dict
+from eventstream.demo.whole import PARAMETERS, DemoFailedError
 from eventstream.local import pidfile
-from eventstream.local.state import Running, StateFolder, find_project
+from eventstream.local.state import Running, StateFolder, demo_folder
 from eventstream.output import JsonOption, note, print_json, print_table, print_text
+from eventstream.traffic.generate import Anomaly, Plan
 
 PLANTED = Anomaly("error", hours_before_end=3, factor=6.0)
 """Errors in one hour near the end: six times as many as in a mean hour."""
@@ -62,7 +62,7 @@ def demo(
 
     Example: eventstream demo --keep
     """
-    folder = StateFolder((state or find_project() / ".eventstream" / "demo").resolve())
+    folder = demo_folder(state)
     plan = Plan(hour_of(datetime.now(UTC)), hours, events, seed=seed, anomaly=PLANTED)
     timings = Timings()
     with timings.step("start"):
@@ -116,14 +116,13 @@ def _print_urls(running: Running, plan: Plan) -> None:
 
 
 def _say_how_to_go_on(folder: StateFolder) -> None:
-    note(f"export EVENTSTREAM_STATE={folder.root}  # other commands then talk to this pipeline")
     note(f"eventstream stop --state {folder.root}  # ends it")
 
 
 def _serve(folder: StateFolder, running: Running) -> None:
     """Wait until somebody ends this process, or the pipeline ends on its own."""
     note(f"serving on {running.url}; press Ctrl-C to stop")
-    note(f"export EVENTSTREAM_STATE={folder.root}  # in another terminal, for other commands")
+    note("in another terminal: .venv/bin/eventstream metrics, types, anomalies, sql, send ...")
 
     def end(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eventstream.local.state import Running, StateFolder, find_project, state_folder
+from eventstream.local.state import Running, StateFolder, find_project, folder_in_use, state_folder
 from eventstream.output import (
     CommandError,
     JsonOption,
@@ -148,10 +148,12 @@ def stop(state: StateOption = None, as_json: JsonOption = False) -> None:
     """Stop the local pipeline.
 
     What is in flight is finished and everything is saved first.
+
+    Example: eventstream stop
     """
     from eventstream.local import stopping
 
-    stopped = stopping.stop(state_folder(state))
+    stopped = stopping.stop(folder_in_use(state))
     if as_json:
         print_json({"stopped": stopped})
     else:
@@ -190,10 +192,12 @@ def doctor(state: StateOption = None, port: PortOption = 3000, as_json: JsonOpti
     """Check that this machine can run the pipeline.
 
     Every problem comes with what to do about it.
+
+    Example: eventstream doctor --port 3000
     """
     from eventstream.local.doctor import examine
 
-    findings = examine(state_folder(state), find_project(), port)
+    findings = examine(folder_in_use(state), find_project(), port)
     if as_json:
         print_json({"checks": [vars(finding) for finding in findings]})
     else:

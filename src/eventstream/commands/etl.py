@@ -9,7 +9,7 @@ import typer
 
 from common.domain.windows import HOUR, hour_of, iso_hour, rfc3339
 from common.models import parse_instant
-from eventstream.etl import Etl, Execution, Range, range_input, read_hour, split_range
+from eventstream.etl.runs import Etl, Execution, Range, range_input, read_hour, split_range
 from eventstream.output import (
     JsonOption,
     UsageProblemError,

@@ -8,13 +8,13 @@ from typing import Annotated
 
 import typer
 
-from eventstream.client import HttpApi, Patience
 from eventstream.commands.send import UrlOption
-from eventstream.loader import Pace
-from eventstream.loader_job import AnySource, Job, preview, run_job
-from eventstream.loader_open import generated, identify, open_file
-from eventstream.loader_text import show_preview, show_report
-from eventstream.local.state import state_folder
+from eventstream.load.client import HttpApi, Patience
+from eventstream.load.job import AnySource, Job, preview, run_job
+from eventstream.load.loader import Pace
+from eventstream.load.opening import generated, identify, open_file
+from eventstream.load.text import show_preview, show_report
+from eventstream.local.state import folder_in_use
 from eventstream.output import JsonOption, UsageProblemError
 from eventstream.target import (
     ProfileOption,
@@ -137,7 +137,7 @@ def load(
             source,
             api,
             identify(target) if target else str(url),
-            state_folder(state).root / "loads",
+            folder_in_use(state).root / "loads",
             now,
             Pace(batch, concurrency, rate),
             Patience(give_up_after_s=give_up_after),

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from eventstream.client import HttpApi
 from eventstream.commands.send import UrlOption
+from eventstream.load.client import HttpApi
 from eventstream.output import (
     JsonOption,
     note,
@@ -17,9 +17,9 @@ from eventstream.output import (
     print_table,
     print_text,
 )
-from eventstream.reading_client import read_rows
-from eventstream.spans import span
-from eventstream.sparkline import sparkline
+from eventstream.reading.client import read_rows
+from eventstream.reading.spans import span
+from eventstream.reading.sparkline import sparkline
 from eventstream.target import ProfileOption, RegionOption, StackNameOption, StateOption, resolve
 
 _WIDTHS = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1), "1d": timedelta(days=1)}

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from eventstream.client import (
+from eventstream.load.client import (
     Answer,
     HttpApi,
     Patience,
@@ -18,8 +18,8 @@ from eventstream.client import (
     encode,
     post_patiently,
 )
-from eventstream.delivery import Outcome, deliver
-from eventstream.loader_report import spell_errors
+from eventstream.load.delivery import Outcome, deliver
+from eventstream.load.report import spell_errors
 from eventstream.output import (
     CommandError,
     JsonOption,

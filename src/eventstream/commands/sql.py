@@ -10,9 +10,12 @@ from typing import Annotated
 
 import typer
 
-from eventstream import samples
-from eventstream.lake_cache import LakeCache
-from eventstream.local.state import find_project, state_folder
+from eventstream.lake import samples
+from eventstream.lake.cache import LakeCache
+from eventstream.lake.output import Taken, print_csv, print_rows, take, to_json
+from eventstream.lake.sql import run
+from eventstream.lake.statement import SCHEMA
+from eventstream.local.state import find_project, folder_in_use
 from eventstream.output import (
     JsonOption,
     UsageProblemError,
@@ -21,9 +24,6 @@ from eventstream.output import (
     print_table,
     progress,
 )
-from eventstream.sql import run
-from eventstream.sql_output import Taken, print_csv, print_rows, take, to_json
-from eventstream.sql_statement import SCHEMA
 from eventstream.target import (
     ProfileOption,
     RegionOption,
@@ -152,7 +152,7 @@ def _schemas(target: Target) -> frozenset[str]:
 
 def _lake(target: Target, state: Path | None) -> LakeCache:
     bucket = target.resource("LakeBucket")
-    folder = state_folder(state).root / "lake-cache" / bucket
+    folder = folder_in_use(state).root / "lake-cache" / bucket
     return LakeCache(
         target.client("s3"), bucket, folder, show=lambda total: progress("fetching objects", total)
     )

@@ -9,6 +9,7 @@ import contextlib
 import http.client
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,11 +77,13 @@ def start(state: StateFolder, region: str) -> Emulator:
         if _is_ours(health(running.port)):
             return running
         stop(state)
-    for folder in (state.store, state.store / "s3", state.temporary, state.logs):
-        folder.mkdir(parents=True, exist_ok=True)
     lock = pidfile.take(state.emulator_pid)
     if lock is None:
         raise EmulatorError(f"{state.emulator_pid} is held by another process: try again")
+    # Code that an earlier emulator unpacked; this one unpacks its own.
+    shutil.rmtree(state.temporary, ignore_errors=True)
+    for folder in (state.store, state.store / "s3", state.temporary, state.logs):
+        folder.mkdir(parents=True, exist_ok=True)
     port = ports.free_port(_last_port(state))
     try:
         with (state.logs / LOG_NAME).open("ab") as log:

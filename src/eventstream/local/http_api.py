@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl, unquote
 
 from eventstream.local.cors import Cors
 
+_OF_THE_CONNECTION = frozenset({"connection", "content-length", "transfer-encoding"})
 _TEXT_TYPES = frozenset({"application/json", "application/xml", "application/javascript"})
 
 
@@ -223,9 +224,9 @@ def answer(result: Any) -> Answer:  # noqa: ANN401 - a function returns anything
         body = result if isinstance(result, str) else json.dumps(result)
         return Answer(200, {"content-type": "application/json"}, body.encode())
     try:
-        headers = {
-            str(name).lower(): _text(value) for name, value in (result.get("headers") or {}).items()
-        }
+        given = (result.get("headers") or {}).items()
+        named = {str(name).lower(): _text(value) for name, value in given}
+        headers = {name: value for name, value in named.items() if name not in _OF_THE_CONNECTION}
         return Answer(
             status=int(result["statusCode"]),
             headers={"content-type": "application/json", **headers},

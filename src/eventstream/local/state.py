@@ -10,6 +10,9 @@ from eventstream.local import pidfile
 
 DEV_FILE_FORMAT = 1
 
+STATE = Path(".eventstream")
+"""Where a pipeline keeps its state, below the project."""
+
 
 @dataclass(frozen=True)
 class Running:
@@ -111,4 +114,18 @@ def find_project(start: Path | None = None) -> Path:
 
 def state_folder(chosen: Path | None = None) -> StateFolder:
     """Return the chosen state folder, or ``.eventstream`` of the project."""
-    return StateFolder((chosen or find_project() / ".eventstream").resolve())
+    return StateFolder((chosen or find_project() / STATE).resolve())
+
+
+def demo_folder(chosen: Path | None = None) -> StateFolder:
+    """Return the chosen state folder, or the demo's own, which begins empty each time."""
+    return StateFolder((chosen or find_project() / STATE / "demo").resolve())
+
+
+def folder_in_use(chosen: Path | None = None) -> StateFolder:
+    """Return the folder of the pipeline that a command means.
+
+    The chosen one; else that of the project, or the demo's where only the demo runs.
+    """
+    own, demo = state_folder(chosen), demo_folder()
+    return demo if chosen is None and own.running() is None and demo.running() else own

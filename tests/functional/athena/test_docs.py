@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream import athena_ddl, samples
 from eventstream.commands import sql as command
-from eventstream.sql import run
-from eventstream.sql_output import WIDEST_TABLE
+from eventstream.lake import ddl as athena_ddl
+from eventstream.lake import samples
+from eventstream.lake.output import WIDEST_TABLE
+from eventstream.lake.sql import run
 from fakes.lake_folder import LakeFolder, an_event
 from fakes.reading_builders import NINE
 

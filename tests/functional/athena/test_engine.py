@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream.sql import run
-from eventstream.sql_statement import SqlError
+from eventstream.lake.sql import run
+from eventstream.lake.statement import SqlError
 from fakes.lake_folder import LakeFolder, an_event
 from fakes.reading_builders import NINE
 

@@ -12,8 +12,8 @@ import sqlglot
 from moto import mock_aws
 
 from common.errors import StoreError
-from eventstream.lake_cache import LakeCache, LakeChangedError
-from eventstream.sql_pruning import Pruning
+from eventstream.lake.cache import LakeCache, LakeChangedError
+from eventstream.lake.pruning import Pruning
 
 BUCKET = "lake"
 ALL = Pruning(None)

@@ -12,8 +12,8 @@ from sqlglot import exp
 
 from common.domain.lake_schema import PARTITIONS
 from common.models import EnrichedEvent
-from eventstream import samples
-from eventstream.sql import run
+from eventstream.lake import samples
+from eventstream.lake.sql import run
 from fakes.lake_folder import LakeFolder
 from functional.athena import shop
 

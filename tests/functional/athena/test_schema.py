@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
 from common.models import LakeRow
-from eventstream import athena_ddl
+from eventstream.lake import ddl as athena_ddl
 from fakes.lake_folder import LakeFolder, an_event
 from fakes.reading_builders import NINE
 

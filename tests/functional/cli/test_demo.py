@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from eventstream import demo as whole
 from eventstream.commands import demo as command
-from eventstream.demo import DemoFailedError, wait_for_lake
-from eventstream.demo_result import DemoResult, TypeRow
-from eventstream.loadgen import Plan
+from eventstream.demo import whole
+from eventstream.demo.result import DemoResult, TypeRow
+from eventstream.demo.whole import DemoFailedError, wait_for_lake
 from eventstream.local import pidfile
 from eventstream.local.state import Running, StateFolder
+from eventstream.traffic.generate import Plan
 from fakes.event_api import EventApi, FakeClock, receipt
 from functional.cli.running import Result, Run
 

@@ -9,11 +9,11 @@ from moto import mock_aws
 
 from common.domain.windows import hours_between, iso_hour
 from common.models import AnomalyFinding
-from eventstream.demo_result import DemoResult, compare
-from eventstream.etl_results import EtlResults
-from eventstream.loader_report import LoadReport
-from eventstream.loader_source import Generated
-from eventstream.loadgen import Anomaly, Plan
+from eventstream.demo.result import DemoResult, compare
+from eventstream.etl.results import EtlResults
+from eventstream.load.report import LoadReport
+from eventstream.load.source import Generated
+from eventstream.traffic.generate import Anomaly, Plan
 from functional.cli.etl_world import Machine, World
 
 PLAN = Plan(

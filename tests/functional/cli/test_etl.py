@@ -8,7 +8,7 @@ import pytest
 from moto import mock_aws
 
 from common.models import AnomalyFinding
-from eventstream.etl import Etl, EtlFailedError, read_hour, split_range
+from eventstream.etl.runs import Etl, EtlFailedError, read_hour, split_range
 from eventstream.output import UsageProblemError
 from fakes.event_api import FakeClock
 from functional.cli.etl_world import START, Machine, World
@@ -37,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     with mock_aws():
         made = World(Machine())
         monkeypatch.setattr("eventstream.commands.etl.resolve", lambda *_: made)
-        monkeypatch.setattr("eventstream.etl.LOCAL_POLL_S", 0.001)
+        monkeypatch.setattr("eventstream.etl.runs.LOCAL_POLL_S", 0.001)
         yield made
 
 

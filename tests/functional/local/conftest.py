@@ -138,9 +138,9 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 
 def a_local(folder: Path) -> Local:
-    project = folder / "project"
+    project = folder / "a project"  # paths with spaces must do
     shutil.copytree(PROJECT, project, ignore=shutil.ignore_patterns("__pycache__"))
-    return Local(project, folder / "state")
+    return Local(project, folder / "a state")
 
 
 @pytest.fixture

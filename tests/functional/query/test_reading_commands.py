@@ -67,7 +67,7 @@ def test_a_series_as_json_has_every_page_in_one(
     readings: MemoryReadings, run_command: commands.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(readings)
-    monkeypatch.setattr("eventstream.reading_client.PAGE_ROWS", 2)
+    monkeypatch.setattr("eventstream.reading.client.PAGE_ROWS", 2)
 
     body = run_command("metrics", "click", "--json").json
 

@@ -10,7 +10,7 @@ import sqlglot
 from sqlglot.optimizer.qualify_columns import quote_identifiers
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream import athena_ddl
+from eventstream.lake import ddl as athena_ddl
 from template.checks.reading import ROOT, Template, of_type, target
 
 PRESTO_TYPES = {"string": "varchar", "int": "integer", "timestamp": "timestamp(3)"}

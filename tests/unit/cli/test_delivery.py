@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from eventstream.client import Answer, Patience, UnexpectedAnswerError
-from eventstream.delivery import deliver
+from eventstream.load.client import Answer, Patience, UnexpectedAnswerError
+from eventstream.load.delivery import deliver
 from fakes.event_api import Event, EventApi, FakeClock, Script, answer, receipt
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventstream.client import Answer, Patience
-from eventstream.delivery import Outcome
-from eventstream.loader import REFUSED_AT_ONCE, Loader, Pace, make_batches
-from eventstream.loader_progress import Done
-from eventstream.loader_report import Batch
-from eventstream.loader_source import NumberedEvent
-from eventstream.mapping_rules import RowError
+from eventstream.load.client import Answer, Patience
+from eventstream.load.delivery import Outcome
+from eventstream.load.loader import REFUSED_AT_ONCE, Loader, Pace, make_batches
+from eventstream.load.progress import Done
+from eventstream.load.report import Batch
+from eventstream.load.rules import RowError
+from eventstream.load.source import NumberedEvent
 from fakes.event_api import Event, EventApi, FakeClock, answer, receipt
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventstream.loader_progress import (
+from eventstream.load.progress import (
     LoadRunningError,
     ProgressFile,
     merge_ranges,

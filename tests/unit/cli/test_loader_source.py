@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from common.models import IngestEvent, parse_instant
-from eventstream.loader_job import preview, shift_to_now
-from eventstream.loader_open import open_file
-from eventstream.loader_source import EventFile, Generated, MappedFile
-from eventstream.loader_table import Table
-from eventstream.loadgen import Plan, generate
-from eventstream.mapping import FileMapping
-from eventstream.mapping_rules import RowError
+from eventstream.load.job import preview, shift_to_now
+from eventstream.load.mapping import FileMapping
+from eventstream.load.opening import open_file
+from eventstream.load.rules import RowError
+from eventstream.load.source import EventFile, Generated, MappedFile
+from eventstream.load.table import Table
 from eventstream.output import UsageProblemError
+from eventstream.traffic.generate import Plan, generate
 
 NOW = datetime(2026, 11, 20, 9, 42, tzinfo=UTC)
 MAPPING = FileMapping.model_validate(

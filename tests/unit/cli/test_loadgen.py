@@ -10,7 +10,7 @@ import pytest
 from common.domain.anomaly import PastHour, find_anomalies
 from common.domain.windows import iso_hour
 from common.models import AggregationResult
-from eventstream.loadgen import EVENT_TYPES, Anomaly, Plan, generate, hourly_quotas
+from eventstream.traffic.generate import EVENT_TYPES, Anomaly, Plan, generate, hourly_quotas
 
 END = datetime(2026, 11, 20, 9, tzinfo=UTC)
 

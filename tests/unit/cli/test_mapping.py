@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from eventstream.mapping import FileMapping, event_id, read_mapping
-from eventstream.mapping_rules import RowError, parse_condition
+from eventstream.load.mapping import FileMapping, event_id, read_mapping
+from eventstream.load.rules import RowError, parse_condition
 from eventstream.output import UsageProblemError
 
 RETAIL = Path(__file__).parents[3] / "examples" / "online-retail.toml"

@@ -28,9 +28,7 @@ def broken_rules(body: dict[str, Any]) -> set[tuple[str, str]]:
             {"event_type": "x\n"}, ("event_type", "string_pattern_mismatch"), id="newline"
         ),
         pytest.param({"event_type": "a#b"}, ("event_type", "string_pattern_mismatch"), id="hash"),
-        pytest.param(
-            {"event_type": "x" * 129}, ("event_type", "string_too_long"), id="long"
-        ),
+        pytest.param({"event_type": "x" * 129}, ("event_type", "string_too_long"), id="long"),
         pytest.param({"event_type": 7}, ("event_type", "string_type"), id="a number as type"),
         pytest.param({"user_id": ""}, ("user_id", "string_too_short"), id="empty user"),
         pytest.param({"user_id": "u" * 257}, ("user_id", "string_too_long"), id="long user"),

@@ -161,7 +161,7 @@ def test_an_answer_is_taken_apart() -> None:
     found = answer(
         {
             "statusCode": 201,
-            "headers": {"X-Count": 5, "Content-Type": "text/csv"},
+            "headers": {"X-Count": 5, "Content-Type": "text/csv", "Content-Length": "999"},
             "cookies": ["a=1"],
             "body": "YQ==",
             "isBase64Encoded": True,

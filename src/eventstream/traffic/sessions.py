@@ -11,7 +11,7 @@ from statistics import NormalDist
 from typing import Any
 from urllib.parse import urlencode
 
-from eventstream.loadgen_catalog import (
+from eventstream.traffic.catalog import (
     CONTENT_PAGES,
     DEVICES,
     ERRORS,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.errors import ErrorLevel, UnsupportedError
 
-from eventstream.sql_statement import SqlError
+from eventstream.lake.statement import SqlError
 
 MACROS = (
     """CREATE MACRO to_iso8601(x) AS CASE typeof(x)

@@ -9,12 +9,12 @@ from pydantic_core import PydanticCustomError
 
 from common.domain.windows import hour_of
 from common.models import parse_instant
-from eventstream.loader_source import EventFile, Generated, MappedFile
-from eventstream.loader_table import Table
-from eventstream.loadgen import Anomaly, Plan
-from eventstream.mapping import read_mapping
+from eventstream.load.mapping import read_mapping
+from eventstream.load.source import EventFile, Generated, MappedFile
+from eventstream.load.table import Table
 from eventstream.output import UsageProblemError
 from eventstream.target import Target
+from eventstream.traffic.generate import Anomaly, Plan
 
 
 def generated(

@@ -17,8 +17,8 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 
 from common.domain.windows import rfc3339
 from common.models import EVENT_TYPE_PATTERN
-from eventstream.mapping_cells import Cell, ColumnCell, NumberCell, Strict, TimePart
-from eventstream.mapping_rules import Condition, Row, RowError, is_empty, lookup, parse_condition
+from eventstream.load.cells import Cell, ColumnCell, NumberCell, Strict, TimePart
+from eventstream.load.rules import Condition, Row, RowError, is_empty, lookup, parse_condition
 from eventstream.output import UsageProblemError
 
 EventTypeName = Annotated[str, StringConstraints(pattern=EVENT_TYPE_PATTERN)]

@@ -1,6 +1,6 @@
 """The text of ``athena/create_tables.sql``, made from the lake's columns.
 
-``python -m eventstream.athena_ddl > athena/create_tables.sql`` writes it anew; a test holds the
+``python -m eventstream.lake.ddl > athena/create_tables.sql`` writes it anew; a test holds the
 file to it.
 """
 
@@ -82,7 +82,7 @@ _HEAD = """\
 -- The stack declares the same table; this text is for another database or account. Replace
 -- {database} and {bucket} first; the other placeholders are Athena's own.
 --
--- Made from the columns in src/common/domain/lake_schema.py: python -m eventstream.athena_ddl
+-- Made from the columns in src/common/domain/lake_schema.py: python -m eventstream.lake.ddl
 """
 
 

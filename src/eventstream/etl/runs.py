@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 from aggregate.requests import MAX_RANGE_HOURS
 from common.domain.windows import hour_of, parse_iso_hour, rfc3339
 from common.models import parse_instant
-from eventstream.etl_results import EtlResults
+from eventstream.etl.results import EtlResults
 from eventstream.output import CommandError, UsageProblemError
 from eventstream.target import Target
 

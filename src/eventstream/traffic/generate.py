@@ -16,9 +16,9 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from common.domain.windows import HOUR, from_ms, rfc3339, to_ms
-from eventstream.loadgen_catalog import HOURLY_WEIGHT, WEEKEND_WEIGHT
-from eventstream.loadgen_sessions import Chance, Step, make_visit
 from eventstream.output import UsageProblemError
+from eventstream.traffic.catalog import HOURLY_WEIGHT, WEEKEND_WEIGHT
+from eventstream.traffic.sessions import Chance, Step, make_visit
 
 _SHOPPING = ("page_view", "product_view", "search", "add_to_cart", "checkout", "purchase")
 EVENT_TYPES = (*_SHOPPING, "error", "exception")

@@ -1,6 +1,6 @@
 """Athena's SQL over the lake on this machine: sqlglot translates, DuckDB runs.
 
-Two walls stand between a statement and the machine: :mod:`eventstream.sql_statement` lets pass
+Two walls stand between a statement and the machine: :mod:`eventstream.lake.statement` lets pass
 only what reads the two tables, and DuckDB itself may open nothing but the lake's files, load
 nothing, and change no setting.
 """
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream import athena_ddl
-from eventstream.sql_dialect import to_duckdb
-from eventstream.sql_engine import engine, select
-from eventstream.sql_pruning import Pruning
-from eventstream.sql_statement import (
+from eventstream.lake import ddl as athena_ddl
+from eventstream.lake.dialect import to_duckdb
+from eventstream.lake.engine import engine, select
+from eventstream.lake.pruning import Pruning
+from eventstream.lake.statement import (
     SCHEMA,
     TABLE,
     VIEW,

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from eventstream.mapping_rules import Row, RowError
+from eventstream.load.rules import Row, RowError
 from eventstream.output import UsageProblemError
 
 NumberedRow = tuple[int, Row | RowError]

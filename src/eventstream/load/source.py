@@ -16,10 +16,10 @@ from pydantic_core import PydanticCustomError
 
 from common.domain.windows import rfc3339
 from common.models import parse_instant
-from eventstream.loader_table import NumberedRow, Table
-from eventstream.loadgen import Plan, generate
-from eventstream.mapping import FileMapping, event_id
-from eventstream.mapping_rules import RowError
+from eventstream.load.mapping import FileMapping, event_id
+from eventstream.load.rules import RowError
+from eventstream.load.table import NumberedRow, Table
+from eventstream.traffic.generate import Plan, generate
 
 _NO_SHIFT = timedelta(0)
 

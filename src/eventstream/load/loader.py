@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from eventstream.client import Patience, Poster
-from eventstream.delivery import Outcome, deliver
-from eventstream.loader_progress import Done
-from eventstream.loader_report import Batch, LoadReport
-from eventstream.loader_source import NumberedEvent
-from eventstream.mapping_rules import RowError
+from eventstream.load.client import Patience, Poster
+from eventstream.load.delivery import Outcome, deliver
+from eventstream.load.progress import Done
+from eventstream.load.report import Batch, LoadReport
+from eventstream.load.rules import RowError
+from eventstream.load.source import NumberedEvent
 
 REFUSED_AT_ONCE = 2_000
 """A load whose first so many events are all refused is stopped: the rest would fare alike."""

@@ -13,8 +13,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from eventstream.lake.sql import Result
 from eventstream.output import PIPE_WIDTH
-from eventstream.sql import Result
 
 WIDEST_TABLE = 12
 """Rows of more columns are printed one under the other, a line for each column."""

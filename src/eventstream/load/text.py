@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from eventstream.loader_job import Preview
-from eventstream.loader_progress import Done
-from eventstream.loader_report import LoadReport
+from eventstream.load.job import Preview
+from eventstream.load.progress import Done
+from eventstream.load.report import LoadReport
 from eventstream.output import CommandError, note, print_json, print_table, print_text
 
 

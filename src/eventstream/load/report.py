@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstream.delivery import Outcome
-from eventstream.mapping_rules import RowError
+from eventstream.load.delivery import Outcome
+from eventstream.load.rules import RowError
 
 REASONS_SHOWN = 20
 

@@ -21,8 +21,8 @@ from botocore.exceptions import ClientError
 from common.adapters.calls import error_code, our_errors
 from common.domain.keys import LAKE_PREFIX
 from common.domain.lake_schema import PARTITIONS
+from eventstream.lake.pruning import Pruning
 from eventstream.output import CommandError, Progress
-from eventstream.sql_pruning import Pruning
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -10,13 +10,13 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from eventstream.client import Patience, Poster
-from eventstream.delivery import Outcome
-from eventstream.loader import Loader, Pace, make_batches
-from eventstream.loader_progress import Done, ProgressFile, progress_key
-from eventstream.loader_report import Batch, LoadReport
-from eventstream.loader_source import EventFile, Generated, MappedFile, NumberedEvent
-from eventstream.mapping_rules import RowError
+from eventstream.load.client import Patience, Poster
+from eventstream.load.delivery import Outcome
+from eventstream.load.loader import Loader, Pace, make_batches
+from eventstream.load.progress import Done, ProgressFile, progress_key
+from eventstream.load.report import Batch, LoadReport
+from eventstream.load.rules import RowError
+from eventstream.load.source import EventFile, Generated, MappedFile, NumberedEvent
 from eventstream.output import UsageProblemError, progress
 
 AnySource = MappedFile | EventFile | Generated

@@ -14,7 +14,7 @@ from typing import Any
 from sqlglot import exp
 
 from common.domain.lake_schema import PARTITIONS
-from eventstream.sql_statement import base_tables
+from eventstream.lake.statement import base_tables
 
 Values = Mapping[str, int]
 """What is known of a partition; a column that is missing is unknown."""

@@ -8,19 +8,19 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from eventstream import sql
-from eventstream.client import HttpApi
-from eventstream.demo_result import DemoResult, Timings, compare
-from eventstream.etl import Etl, range_input
-from eventstream.lake_cache import LakeCache
-from eventstream.loader_job import Job, run_job
-from eventstream.loader_report import LoadReport
-from eventstream.loader_source import Generated
-from eventstream.loadgen import Plan
+from eventstream.demo.result import DemoResult, Timings, compare
+from eventstream.etl.runs import Etl, range_input
+from eventstream.lake import sql
+from eventstream.lake.cache import LakeCache
+from eventstream.load.client import HttpApi
+from eventstream.load.job import Job, run_job
+from eventstream.load.report import LoadReport
+from eventstream.load.source import Generated
 from eventstream.local import detached, pidfile, ports, stopping
 from eventstream.local.state import Running, StateFolder, find_project
 from eventstream.output import CommandError, progress
 from eventstream.target import Target, from_running
+from eventstream.traffic.generate import Plan
 
 PARAMETERS = {"BatchWindowSeconds": "1"}
 """The stream's reader waits a second for a batch to fill instead of ten: nobody else writes."""

@@ -10,8 +10,8 @@ from pathlib import Path
 import sqlglot
 from sqlglot import exp
 
+from eventstream.lake.statement import DIALECT, SqlError
 from eventstream.output import UsageProblemError
-from eventstream.sql_statement import DIALECT, SqlError
 
 FILE = Path("athena", "sample_queries.sql")
 PERIOD = "period"

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PrivateAttr
 
 from common.domain.windows import from_ms
-from eventstream.mapping_rules import Row, RowError, as_number, is_empty, lookup
+from eventstream.load.rules import Row, RowError, as_number, is_empty, lookup
 
 CellType = Literal["string", "integer", "number", "boolean", "any"]
 

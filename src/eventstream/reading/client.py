@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from eventstream.client import Answer, UnexpectedAnswerError, UnreachableError
+from eventstream.load.client import Answer, UnexpectedAnswerError, UnreachableError
 from eventstream.output import CommandError, UsageProblemError
 
 PAGE_ROWS = 1000

@@ -11,11 +11,11 @@ from typing import Any
 
 from common.domain.keys import ALL_TYPES
 from common.domain.windows import iso_hour
-from eventstream.etl_results import EtlResults
-from eventstream.loader_report import LoadReport
-from eventstream.loader_source import Generated
-from eventstream.loadgen import Plan
+from eventstream.etl.results import EtlResults
+from eventstream.load.report import LoadReport
+from eventstream.load.source import Generated
 from eventstream.local.state import Running
+from eventstream.traffic.generate import Plan
 
 
 @dataclass

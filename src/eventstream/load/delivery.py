@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from eventstream.client import (
+from eventstream.load.client import (
     RETRY_STATUS,
     Answer,
     Patience,

@@ -15,9 +15,9 @@ import sqlglot
 from sqlglot import exp
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
-from eventstream import athena_ddl
-from eventstream.sql_dialect import MACROS, to_duckdb
-from eventstream.sql_statement import DIALECT, TABLE, VIEW, SqlError
+from eventstream.lake import ddl as athena_ddl
+from eventstream.lake.dialect import MACROS, to_duckdb
+from eventstream.lake.statement import DIALECT, TABLE, VIEW, SqlError
 
 _TYPES = {
     "string": "VARCHAR",

@@ -1,0 +1,1 @@
+"""SQL over the lake: Athena's dialect, read-only, by DuckDB."""

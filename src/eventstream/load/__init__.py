@@ -1,0 +1,1 @@
+"""Files and generated traffic into the HTTP API: mapped, batched, resumable."""

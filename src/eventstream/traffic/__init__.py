@@ -1,0 +1,1 @@
+"""Believable traffic, the same for the same seed."""
