@@ -38,7 +38,8 @@ demo: $(VENV)/.local ## The same without staying: exits 0 when every number agre
 	@$(BIN)/eventstream demo --port $(PORT)
 
 test: check ## All suites that need no AWS account, and the local end-to-end run
-	$(BIN)/python -m pytest -q -m "not artifacts"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not artifacts and not e2e"
+	$(BIN)/python -m pytest -q -m e2e
 
 check: lint types contracts ## Lint, types, import contracts and template: what must hold before a commit
 
