@@ -8,7 +8,7 @@ PORT ?= 3000
 ENV ?= default
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run demo test test-artifacts torture check validate lint fmt types contracts build deploy destroy lock clean
+.PHONY: help run demo test test-artifacts torture check validate lint fmt types contracts account build deploy destroy lock clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,7 +72,10 @@ build: $(VENV)/.dev ## sam build, with compiled bytecode (needs Python 3.12)
 	scripts/artifacts/tools.sh
 	scripts/artifacts/build.sh
 
-deploy: build ## Deploy to your AWS account; ENV=default|staging|prod picks the section of samconfig.toml
+account: $(VENV)/.local
+	@$(BIN)/python scripts/account.py
+
+deploy: account build ## Deploy to your AWS account; ENV=default|staging|prod picks the section of samconfig.toml
 	scripts/artifacts/sam.sh deploy --config-env $(ENV)
 
 destroy: $(VENV)/.local ## Empty the buckets and delete the stack; KEEP_DATA=1 keeps the buckets

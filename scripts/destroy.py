@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import boto3
+from account import require, session_of
 from botocore.exceptions import ClientError
 
 
@@ -98,6 +98,14 @@ def drop(delete: Any, gone_code: str) -> None:  # noqa: ANN401
             raise
 
 
+def ask(question: str) -> str:
+    """Ask at the terminal; where there is none, nobody agreed."""
+    try:
+        return input(question)
+    except EOFError:
+        raise SystemExit("nothing was deleted: nobody to ask (--yes answers)") from None
+
+
 def main(arguments: list[str]) -> None:
     """Read the command line, ask once, destroy."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,12 +118,13 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     given = settings(options.config_env)
     stack = options.stack_name or given["stack_name"]
-    what = "the stack" if options.keep_data else "the stack and ALL its events"
-    if not options.yes and input(f"delete {what} of {stack}? type its name: ") != stack:
+    session = session_of(options.region or given.get("region"), options.profile)
+    account = require(session)
+    resources(stack, session.client("cloudformation"))
+    what = "" if options.keep_data else " and ALL its events"
+    question = f"delete the stack {stack} in account {account}{what}? type its name: "
+    if not options.yes and ask(question) != stack:
         raise SystemExit("nothing was deleted")
-    session = boto3.Session(
-        region_name=options.region or given.get("region"), profile_name=options.profile
-    )
     destroy(stack, session, keep_data=options.keep_data)
 
 

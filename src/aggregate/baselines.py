@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from common.domain.anomaly import PastHour, baseline_of
 from common.domain.windows import hours_between
-from common.models import AggregationResult, ResultStatus
-from common.ports.aggregates import AggregateStore
+from common.models import AggregationResult
+from common.ports.aggregates import AggregateStore, HourSummary
 
 
 class Baselines:
@@ -48,13 +48,12 @@ class Baselines:
             first_hour=first_hour,
         )
 
-    def learn(
-        self, hour: datetime, status: ResultStatus, results: Sequence[AggregationResult]
-    ) -> None:
+    def learn(self, summary: HourSummary, results: Sequence[AggregationResult]) -> None:
         """Take in an hour that was written; the hours after it are compared with it."""
+        hour = summary.hour
         if self._final_hours is not None:
             self._final_hours.discard(hour)
-            if status == "final":
+            if summary.status == "final" and not summary.folded:
                 self._final_hours.add(hour)
         for result in results:
             if result.event_type in self._history:

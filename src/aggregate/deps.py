@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -16,8 +16,8 @@ from common.ports.lag import LagReader
 class ReadHour(Protocol):
     """Computes the figures of an hour from all of the lake's objects of it."""
 
-    def __call__(self, hour: datetime, known: Collection[str]) -> HourFigures:
-        """Read an hour; ``known`` types keep a result of their own before others do."""
+    def __call__(self, hour: datetime, known: Mapping[str, datetime]) -> HourFigures:
+        """Read an hour; for ``known`` types see :func:`aggregate.figures.compute`."""
         ...
 
 

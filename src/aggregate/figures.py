@@ -1,20 +1,23 @@
 """The exact figures of one hour, computed by DuckDB over the hour's Parquet files.
 
-Memory is bounded by DuckDB's limit, with spill to disk: duplicates are found by grouping and
-users are counted by grouping, which DuckDB does out of core, and not by ``count(distinct)``,
-which it holds in memory.
+Memory is bounded by DuckDB's limit, with spill to disk: rows are read into a table a few files at
+a time, duplicates are found by grouping and users are counted by grouping, all of which DuckDB
+does out of core; ``count(distinct)`` and a scan of all files at once it would not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from aggregate.lake_table import make_events
 from common.domain.keys import OTHER_TYPES
+from common.domain.windows import iso_hour
 from common.errors import StoreError
 
 MAX_TYPES_PER_HOUR = 500
@@ -24,48 +27,30 @@ A client that makes up types could else grow the hour's item past what DynamoDB 
 and the hour would never be finished.
 """
 
-MAX_LATENCY_MS = 1e12
-"""Longer latencies count as this (31 years), so that means and squares of them stay finite."""
-
 THREADS = 2
 
 _PERCENTILES = (0.5, 0.9, 0.95, 0.99)
 
-_LAKE = "read_parquet($files, union_by_name = true, hive_partitioning = false)"
-
-_COLUMNS = f"""
-    event_type,
-    coalesce(is_error, false) AS is_error,
-    coalesce(user_id, anonymous_id) AS person,
-    CASE WHEN isfinite(latency_ms) THEN least(greatest(latency_ms, 0), {MAX_LATENCY_MS}) END
-        AS latency_ms
+# ISO hours order as the hours do.
+_RANKED = """
+    CREATE TEMP TABLE ranked AS
+    SELECT event_type, first_hour, row_number() OVER (
+        ORDER BY first_hour NULLS LAST, events DESC, event_type
+    ) AS place
+    FROM (SELECT event_type, count(*) AS events FROM events GROUP BY event_type)
+    LEFT JOIN (SELECT unnest($names) AS event_type, unnest($hours) AS first_hour)
+        USING (event_type)
 """
 
-# Most events have one copy, so only those whose id may have more are sorted. A hash that two ids
-# share only sorts them for nothing.
-_REPEATED = f"""
-    CREATE TEMP TABLE repeated AS
-    SELECT id_hash FROM (SELECT hash(source, event_id) AS id_hash FROM {_LAKE})
-    GROUP BY id_hash HAVING count(*) > 1
-"""  # noqa: S608 - of constants only
+_FOLDED_KNOWN = """
+    SELECT event_type FROM ranked WHERE place > $most AND first_hour IS NOT NULL
+    ORDER BY event_type
+"""
 
-_SINGLE = f"""
-    CREATE TEMP TABLE events AS
-    SELECT {_COLUMNS} FROM (SELECT *, hash(source, event_id) AS id_hash FROM {_LAKE})
-    ANTI JOIN repeated USING (id_hash)
-"""  # noqa: S608 - of constants only
-
-# The copy that was received first counts; ties fall by position in the stream, so that every
-# run picks the same one. Sequence numbers are digits: the longer one is the greater.
-_FIRST_COPIES = f"""
-    INSERT INTO events
-    SELECT {_COLUMNS} FROM (SELECT *, hash(source, event_id) AS id_hash FROM {_LAKE})
-    SEMI JOIN repeated USING (id_hash)
-    QUALIFY row_number() OVER (
-        PARTITION BY source, event_id
-        ORDER BY received_at, stream, shard, length(sequence), sequence, line
-    ) = 1
-"""  # noqa: S608 - of constants only
+_FOLD = """
+    UPDATE events SET event_type = $other
+    WHERE event_type IN (SELECT event_type FROM ranked WHERE place > $most)
+"""
 
 _FIGURES = f"""
     SELECT event_type, grouping(event_type) = 1, count(*), count(*) FILTER (is_error),
@@ -106,10 +91,14 @@ class HourFigures:
     rows: int = 0
     """Rows of the lake that were read; ``rows - total.count`` are further copies of an event."""
     objects: int = 0
+    folded: int = 0
+    """Types with events that were added up as ``_other`` for want of room."""
+    folded_known: tuple[str, ...] = ()
+    """Those of them that are known, sorted. What they come to in this hour is not known."""
 
 
 def compute(
-    files: Mapping[Path, str], scratch: Path, *, known: Collection[str], memory_mb: int
+    files: Mapping[Path, str], scratch: Path, *, known: Mapping[str, datetime], memory_mb: int
 ) -> HourFigures:
     """Count each event of some Parquet files once.
 
@@ -121,8 +110,9 @@ def compute(
     scratch
         Directory to spill to; must be the files' own or beside them, under one parent.
     known
-        Types that keep a result of their own before others do, once there are more than
-        :data:`MAX_TYPES_PER_HOUR`: a series must not fall to zero because of made-up types.
+        Known types, and the first hour that each occurred in. Once there are more than
+        :data:`MAX_TYPES_PER_HOUR`, the oldest keep a result of their own, then the commonest of
+        the others: made-up types must not push out those that were there before.
     memory_mb
         Memory that DuckDB may use, in MiB.
 
@@ -177,12 +167,10 @@ def _connect(scratch: Path, memory_mb: int) -> duckdb.DuckDBPyConnection:
 
 
 def _compute(
-    connection: duckdb.DuckDBPyConnection, files: list[str], known: Collection[str]
+    connection: duckdb.DuckDBPyConnection, files: list[str], known: Mapping[str, datetime]
 ) -> HourFigures:
-    for statement in (_REPEATED, _SINGLE, _FIRST_COPIES):
-        connection.execute(statement, {"files": files})
-    rows = _number(connection, f"SELECT count(*) FROM {_LAKE}", {"files": files})  # noqa: S608
-    _cap_types(connection, known)
+    rows = make_events(connection, files)
+    folded, folded_known = _cap_types(connection, known)
     users: dict[str, int] = dict(connection.execute(_USERS).fetchall())
     total, types = Figures(), {}
     for event_type, is_total, *numbers in connection.execute(_FIGURES).fetchall():
@@ -190,31 +178,28 @@ def _compute(
             total = _figures(numbers, _number(connection, _ALL_USERS))
         else:
             types[event_type] = _figures(numbers, users.get(event_type, 0))
-    return HourFigures(total, types, rows, len(files))
+    return HourFigures(total, types, rows, len(files), folded, folded_known)
 
 
-def _cap_types(connection: duckdb.DuckDBPyConnection, known: Collection[str]) -> None:
-    """Call the types beyond the cap ``_other``: known types stay first, then the commonest."""
-    counted = connection.execute(
-        "SELECT event_type, count(*) FROM events GROUP BY event_type"
-    ).fetchall()
-    if len(counted) <= MAX_TYPES_PER_HOUR:
-        return
-    names = frozenset(known)
-    ranked = sorted(counted, key=lambda each: (each[0] not in names, -each[1], each[0]))
-    others = [[name] for name, _ in ranked[MAX_TYPES_PER_HOUR:]]
-    connection.execute("CREATE TEMP TABLE other_types (event_type VARCHAR)")
-    connection.executemany("INSERT INTO other_types VALUES (?)", others)
+def _cap_types(
+    connection: duckdb.DuckDBPyConnection, known: Mapping[str, datetime]
+) -> tuple[int, tuple[str, ...]]:
+    """Call the types beyond the cap ``_other``; return how many, and the known ones of them."""
+    surplus = _number(connection, "SELECT count(DISTINCT event_type) FROM events")
+    surplus -= MAX_TYPES_PER_HOUR
+    if surplus <= 0:
+        return 0, ()
     connection.execute(
-        "UPDATE events SET event_type = $other WHERE event_type IN (FROM other_types)",
-        {"other": OTHER_TYPES},
+        _RANKED, {"names": list(known), "hours": [iso_hour(hour) for hour in known.values()]}
     )
+    values = {"most": MAX_TYPES_PER_HOUR, "other": OTHER_TYPES}
+    gone = connection.execute(_FOLDED_KNOWN, {"most": values["most"]}).fetchall()
+    connection.execute(_FOLD, values)
+    return surplus, tuple(name for (name,) in gone)
 
 
-def _number(
-    connection: duckdb.DuckDBPyConnection, query: str, values: dict[str, Any] | None = None
-) -> int:
-    [(number,)] = connection.execute(query, values).fetchall()
+def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
+    [(number,)] = connection.execute(query).fetchall()
     return int(number)
 
 

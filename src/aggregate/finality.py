@@ -11,10 +11,14 @@ from common.ports.lag import LagReader
 def read_watermark(lag: LagReader, now: datetime) -> datetime | None:
     """Return the instant before which everything that was put into the stream has been read.
 
+    It is the time at which the reader was last seen, less how far it was behind. Not now less
+    that: a reader that went silent has read nothing since. So the watermark trails the present by
+    a minute or two even when all is read, and an hour becomes final as much later.
+
     ``None`` when the lag is not known: then nothing can be said of any hour.
     """
-    age = lag.iterator_age(now)
-    return None if age is None else now - age
+    seen = lag.read(now)
+    return None if seen is None else seen.seen_at - seen.age
 
 
 def is_final(hour: datetime, watermark: datetime | None, grace: timedelta) -> bool:

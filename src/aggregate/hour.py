@@ -51,20 +51,21 @@ class HourOutcome:
 
 
 def aggregate_hour(hour: datetime, run: Run, deps: Deps) -> HourOutcome:
-    """Compute an hour's results and write them under the generation that was read first.
+    """Compute an hour's results and write them under the attempt that was counted first.
 
-    Rows that come meanwhile raise the generation, so that the hour stays open and is computed
-    again. A run that a newer one has overtaken writes nothing over its results.
+    The hour is open from then on. Rows that come meanwhile raise the generation, and whoever
+    begins meanwhile the attempt, so that the hour stays open and is computed again. A run that a
+    newer one has overtaken writes nothing over its results.
 
     Raises
     ------
     ThrottledError, StoreError
         The hour may be half written; doing it again puts it right.
     """
-    progress = deps.store.hour(hour)
+    progress = deps.store.begin(hour)
     catalogue = deps.store.known_types()
     expected = expected_types(catalogue, hour, deps.rules.baseline)
-    figures = deps.read_hour(hour, expected.keys())
+    figures = deps.read_hour(hour, {name: span.first_hour for name, span in expected.items()})
     summary = _summary(progress, _status(progress, run, deps), figures, run.run_id, deps.now())
     results = make_results(summary, figures, expected)
     if summary.status == "final":
@@ -73,7 +74,7 @@ def aggregate_hour(hour: datetime, run: Run, deps: Deps) -> HourOutcome:
     deps.store.widen_types(outside_catalogue(figures, catalogue, hour), hour)
     is_stale = not _write(summary, results, deps)
     if not is_stale:
-        run.baselines.learn(hour, summary.status, results)
+        run.baselines.learn(summary, results)
     return HourOutcome(
         hour=hour,
         status=summary.status,
@@ -107,6 +108,8 @@ def _summary(
         types=tuple(sorted(figures.types)),
         aggregated_at=now,
         run_id=run_id,
+        attempt=progress.attempt,
+        folded=figures.folded,
     )
 
 
@@ -133,6 +136,6 @@ def _write_alerts(summary: HourSummary, results: Sequence[AggregationResult], de
         for result in results
         for finding in result.anomalies
     ]
-    deps.alerts.record(alerts, summary.generation)
+    deps.alerts.record(alerts, summary.attempt)
     still = frozenset(alert.alert_id for alert in alerts)
-    deps.alerts.resolve(summary.hour, still, summary.generation, summary.aggregated_at)
+    deps.alerts.resolve(summary.hour, still, summary.attempt, summary.aggregated_at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -18,7 +18,7 @@ class LakeHours:
         self._lake = lake
         self._memory_mb = memory_mb
 
-    def __call__(self, hour: datetime, known: Collection[str]) -> HourFigures:
+    def __call__(self, hour: datetime, known: Mapping[str, datetime]) -> HourFigures:
         with tempfile.TemporaryDirectory(prefix="eventstream-hour-") as root:
             objects, scratch = Path(root, "objects"), Path(root, "spill")
             objects.mkdir()

@@ -51,7 +51,7 @@ def _settle(alert: AnomalyAlert, deps: Deps) -> Literal["sent", "gone", "waits"]
     kinds = {(finding.metric, finding.direction) for finding in result.anomalies}
     now = deps.now()
     if (alert.finding.metric, alert.finding.direction) not in kinds:
-        deps.alerts.resolve_one(alert, result.generation, now)
+        deps.alerts.resolve_one(alert, result.attempt, now)
         return "gone"
     if not deps.alerts.lease(alert, now):
         return "waits"

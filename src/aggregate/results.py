@@ -27,10 +27,13 @@ def expected_types(catalogue: Catalogue, hour: datetime, baseline: timedelta) ->
 
 
 def outside_catalogue(figures: HourFigures, catalogue: Catalogue, hour: datetime) -> list[str]:
-    """Choose the hour's types that the catalogue does not have, or not as of this hour."""
+    """Choose the hour's types that the catalogue does not have, or not as of this hour.
+
+    Of those that were folded only the known ones: nobody shall fill the catalogue with names.
+    """
     return [
         name
-        for name in sorted(figures.types)
+        for name in sorted({*figures.types, *figures.folded_known})
         if name not in catalogue
         or not catalogue[name].first_hour <= hour <= catalogue[name].last_hour
     ]
@@ -41,10 +44,12 @@ def make_results(
 ) -> list[AggregationResult]:
     """Make a result for each type, and one for all types together.
 
-    An hour without events, of which nothing is expected, has none.
+    An expected type that was folded has a result too, which says that and no figure. An hour
+    without events, of which nothing is expected, has none.
     """
     names = sorted({*figures.types, *expected})
     rows = {name: figures.types.get(name, Figures()) for name in names}
+    folded = frozenset(figures.folded_known)
     if rows:
         rows[ALL_TYPES] = figures.total
     return [
@@ -54,6 +59,8 @@ def make_results(
             window_end=summary.hour + HOUR,
             status=summary.status,
             generation=summary.generation,
+            attempt=summary.attempt,
+            is_folded=name in folded,
             updated_at=summary.aggregated_at,
             **asdict(row),
         )
@@ -67,14 +74,15 @@ def judge_results(
     baselines: Baselines,
     threshold: float,
 ) -> list[AggregationResult]:
-    """Compare each result with its type's past; a type without a past is not judged."""
+    """Compare each result with its type's past; one without a past or figures is not judged."""
     first_hours = {name: span.first_hour for name, span in expected.items()}
     if first_hours:
         first_hours[ALL_TYPES] = min(first_hours.values())
     has_past = [
         result.event_type
         for result in results
-        if first_hours.get(result.event_type, result.window_start) < result.window_start
+        if not result.is_folded
+        and first_hours.get(result.event_type, result.window_start) < result.window_start
     ]
     baselines.load(has_past)
     return [

@@ -61,8 +61,9 @@ class IngestConfig(Config):
 
     stream_name: str = Field(min_length=1)
     partition_buckets: int = Field(ge=1, le=4096)
-    max_event_age_hours: int = Field(ge=1)
-    max_event_future_minutes: int = Field(ge=0)
+    max_event_age_hours: int = Field(ge=1, le=219_000)
+    """At most 25 years: no time that a client's clock is corrected to lies before 1970."""
+    max_event_future_minutes: int = Field(ge=0, le=1_440)
     error_types: Names
 
 
@@ -73,7 +74,8 @@ class ProcessConfig(Config):
     hot_table: str = Field(min_length=1)
     aggregates_table: str = Field(min_length=1)
     metric_retention_days: int = Field(ge=9)
-    max_types_per_window: int = Field(ge=1, le=400)
+    max_types_per_window: int = Field(ge=1, le=200)
+    """With 200, a window is a DynamoDB item of at most 350 KB; see :mod:`common.domain.hot`."""
 
 
 class AggregateConfig(Config):

@@ -36,9 +36,27 @@ _RFC3339 = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))",
     re.ASCII,
 )
-_EARLIEST_MS = -62_135_510_400_000
-_LATEST_MS = 253_402_214_400_000
-"""One day inside the years 1..9999, so that no offset can leave what ``datetime`` can hold."""
+_EARLIEST_MS = 0
+_LATEST_MS = 253_370_764_799_999
+"""The years 1970..9998, for clients and for readers of the stream alike: what is older is a broken
+clock, years have four digits in every key, and hours may be added without leaving the calendar."""
+
+
+def in_utc(instant: datetime) -> datetime:
+    """Turn an aware instant to UTC.
+
+    Raises
+    ------
+    PydanticCustomError
+        It is outside the years 1970..9998.
+    """
+    _hold_range(to_ms(instant))
+    return instant.astimezone(UTC)
+
+
+def _hold_range(epoch_ms: int) -> None:
+    if not _EARLIEST_MS <= epoch_ms <= _LATEST_MS:
+        raise PydanticCustomError("instant_range", "must lie in the years 1970..9998")
 
 
 def parse_instant(value: object) -> datetime:
@@ -53,13 +71,12 @@ def parse_instant(value: object) -> datetime:
     Raises
     ------
     PydanticCustomError
-        Naming the rule: another type, a naive time, no such date, or outside the years 1..9999.
+        Naming the rule: another type, a naive time, no such date, outside the years 1970..9998.
     """
     if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
+        return in_utc(value)
     if isinstance(value, int) and not isinstance(value, bool):
-        if not _EARLIEST_MS <= value <= _LATEST_MS:
-            raise PydanticCustomError("instant_range", "outside the years 1..9999")
+        _hold_range(value)
         return from_ms(value)
     if not isinstance(value, str):
         raise PydanticCustomError(
@@ -85,8 +102,7 @@ def _parse_rfc3339(text: str) -> datetime:
     except ValueError:
         raise PydanticCustomError("instant_format", "there is no such date or time") from None
     epoch_ms = to_ms(local) + int(fraction) - offset_ms
-    if not _EARLIEST_MS <= epoch_ms <= _LATEST_MS:
-        raise PydanticCustomError("instant_range", "outside the years 1..9999")
+    _hold_range(epoch_ms)
     return from_ms(epoch_ms)
 
 
@@ -228,7 +244,11 @@ class AggregationResult(BaseModel):
     latency_p99: float | None = None
     status: ResultStatus
     generation: int = Field(ge=0)
-    """Generation of the hour that was read; a later one replaces the result."""
+    """Generation of the hour that was read."""
+    attempt: int = Field(default=0, ge=0)
+    """Which aggregation of the hour this is of, counted from 1; a later one replaces it."""
+    is_folded: bool = False
+    """Whether the type's events are in ``_other``: its own figures are not known, and not 0."""
     anomalies: tuple[AnomalyFinding, ...] = ()
     updated_at: AwareDatetime
 

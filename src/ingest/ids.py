@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 
 from common.errors import FieldError, InvalidRequestError
+from common.models import IngestEvent
 
 MAX_KEY_LENGTH = 256
 """Characters of an ``Idempotency-Key``."""
@@ -42,12 +46,30 @@ def time_ordered_ids(at_ms: int, entropy: bytes) -> list[str]:
     return ids
 
 
-def derived_ids(source: str, key: str, count: int) -> list[str]:
-    """Return the ids of the events of a request that carries an ``Idempotency-Key``.
+class KeyedIds:
+    """Ids for the events of one request that carries an ``Idempotency-Key``.
 
-    The same request, sent again, gets the same ids, so its events are counted once.
+    An id is made of the key, of what the event says, and of how many equal events stood before it
+    in the request. So a request that is sent again keeps its ids, a part of it does too, and no
+    two events that differ ever share one, whoever else uses the same key.
     """
-    return [str(uuid.uuid5(_NAMESPACE, f"{source}|{key}|{index}")) for index in range(count)]
+
+    def __init__(self, source: str, key: str) -> None:
+        self._prefix = f"{source}|{key}|"
+        self._seen: Counter[str] = Counter()
+
+    def of(self, event: IngestEvent) -> str:
+        """Return the id of the next event of the request that has none of its own."""
+        digest = hashlib.sha256(_canonical(event)).hexdigest()
+        nth = self._seen[digest]
+        self._seen[digest] += 1
+        return str(uuid.uuid5(_NAMESPACE, f"{self._prefix}{digest}|{nth}"))
+
+
+def _canonical(event: IngestEvent) -> bytes:
+    """Spell what a client sent in one way, whatever its spelling of names, times and order."""
+    content = event.model_dump(mode="json", exclude_none=True)
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:

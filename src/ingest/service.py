@@ -3,7 +3,8 @@
 Guarantees: an event is called accepted only after the stream acknowledged it. Every event is
 checked before the first is put. ``accepted + rejected + retry`` is the number that was sent.
 An event called ``retry`` may be on the stream all the same: sent again under the same
-``event_id``, it is counted once.
+``event_id`` and with a ``timestamp`` of its own, it is counted once in the hourly results. Without
+a timestamp its time is that of its receipt: the copies count once if both came in one hour.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from common.models import IngestEvent
 from common.ports.stream import EventSink, PutFailure, StreamRecord
 from ingest import bodies, routes
 from ingest.delivery import Waiting, deliver
-from ingest.ids import ENTROPY_BYTES, derived_ids, idempotency_key, time_ordered_ids
+from ingest.ids import ENTROPY_BYTES, KeyedIds, idempotency_key, time_ordered_ids
 from ingest.receipts import EVENT_TOO_LARGE, Receipt, Result, receipt
 from ingest.validation import usable_id, validate
 
@@ -82,15 +83,10 @@ def ingest(request: Request, deps: Deps) -> Receipt:
         source=PUBLIC_SOURCE,
         error_types=deps.rules.error_types,
     )
-    count = len(submission.events)
-    ids = (
-        time_ordered_ids(to_ms(arrival.received_at), deps.entropy(count * ENTROPY_BYTES))
-        if key is None
-        else derived_ids(arrival.source, key, count)
-    )
+    spare_id = _spare_ids(key, arrival, len(submission.events), deps)
     results: list[Result] = []
     lines: list[_Line] = []
-    for index, (raw, spare_id) in enumerate(zip(submission.events, ids, strict=True)):
+    for index, raw in enumerate(submission.events):
         made = _line(
             index, raw, target.event_type, spare_id=spare_id, arrival=arrival, rules=deps.rules
         )
@@ -103,12 +99,23 @@ def ingest(request: Request, deps: Deps) -> Receipt:
     return receipt(results, request.request_id, single=submission.single)
 
 
+def _spare_ids(
+    key: str | None, arrival: Arrival, count: int, deps: Deps
+) -> Callable[[IngestEvent], str]:
+    """Return what names the events without an id, called once for each in their order."""
+    if key is not None:
+        return KeyedIds(arrival.source, key).of
+    entropy = deps.entropy(count * ENTROPY_BYTES)
+    ids = iter(time_ordered_ids(to_ms(arrival.received_at), entropy))
+    return lambda _event: next(ids)
+
+
 def _line(
     index: int,
     raw: object,
     event_type: str | None,
     *,
-    spare_id: str,
+    spare_id: Callable[[IngestEvent], str],
     arrival: Arrival,
     rules: Rules,
 ) -> _Line | Result:
@@ -118,7 +125,7 @@ def _line(
     time = event_time(event, arrival.received_at, rules.limits)
     if isinstance(time, FieldError):
         return Result(event.event_id, errors=[time])
-    event_id = event.event_id or spare_id
+    event_id = event.event_id or spare_id(event)
     data = enrich(event, event_id, time, arrival).model_dump_json(exclude_none=True).encode()
     if len(data) > MAX_EVENT_BYTES:
         message = f"an event may take at most {MAX_EVENT_BYTES} bytes (256 KB) of JSON"

@@ -78,22 +78,10 @@ def validate(raw: object, event_type: str | None = None) -> IngestEvent | Sequen
             return (typed,)
         event = typed
     try:
-        read = IngestEvent.model_validate(event)
+        return IngestEvent.model_validate(event)
     except ValidationError as error:
         details = error.errors(include_input=False, include_url=False, include_context=False)
         return tuple(_translate(each) for each in details[:MAX_ERRORS_PER_EVENT])
-    return _far_instants(read, event) or read
-
-
-def _far_instants(read: IngestEvent, event: dict[str, Any]) -> Sequence[FieldError]:
-    # Readers of the stream keep a year's distance from the ends of the calendar.
-    far = [
-        field
-        for field, instant in (("timestamp", read.timestamp), ("sent_at", read.sent_at))
-        if instant is not None and not 2 <= instant.year <= 9998
-    ]
-    names = [name for name in event if FIELD_OF.get(name) in far]
-    return [FieldError(n, "out_of_range", f"{n} must lie in the years 2..9998") for n in names]
 
 
 def usable_id(raw: object) -> str | None:

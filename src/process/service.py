@@ -57,7 +57,7 @@ def process(records: Sequence[Mapping[str, Any]], deps: Deps) -> Outcome:
         halves the batch until the record that hits it stands alone.
     """
     batch = decode_batch(records)
-    events, quarantined = len(batch.lines), len(batch.bad)
+    events, quarantined = len(batch.lines), sum(bad.count for bad in batch.bad)
     try:
         _write(batch, deps)
     except (ThrottledError, StoreError) as error:

@@ -80,7 +80,9 @@ def a_result(event_type: str = "click", hour: datetime = NINE, **changes: Any) -
     return AggregationResult.model_validate(values | changes)
 
 
-def a_summary(generation: int, status: str = "final", hour: datetime = NINE) -> HourSummary:
+def a_summary(
+    generation: int, status: str = "final", hour: datetime = NINE, **changes: Any
+) -> HourSummary:
     return HourSummary(
         hour=hour,
         generation=generation,
@@ -91,6 +93,7 @@ def a_summary(generation: int, status: str = "final", hour: datetime = NINE) -> 
         types=("click", "view"),
         aggregated_at=NINE + HOUR,
         run_id="run-1",
+        **changes,
     )
 
 
@@ -179,14 +182,52 @@ def test_an_hour_that_was_never_marked_is_not_closed_by_a_run_that_saw_a_mark(
 
 @pytest.mark.parametrize("status", ["final", "provisional"])
 def test_an_older_run_does_not_finish_over_a_newer_one(store: Store, status: str) -> None:
-    for _ in range(2):
-        store.raise_generation([NINE])
-    store.finish_hour(a_summary(2))
+    store.raise_generation([NINE])
+    older, newer = store.begin(NINE), store.begin(NINE)
+    store.finish_hour(a_summary(1, attempt=newer.attempt))
 
     with pytest.raises(ConditionLostError):
-        store.finish_hour(a_summary(1, status))
+        store.finish_hour(a_summary(1, status, attempt=older.attempt))
 
-    assert store.hour(NINE) == HourProgress(NINE, 2, 2, "final", is_open=False)
+    assert store.hour(NINE) == HourProgress(NINE, 1, 1, "final", is_open=False, attempt=2)
+
+
+def test_beginning_opens_the_hour_and_counts_the_attempt_and_nothing_else(store: Store) -> None:
+    assert store.begin(NINE) == HourProgress(NINE, is_open=True, attempt=1)
+    assert store.hour(NINE).aggregated_generation is None
+    assert [each.hour for each in store.open_hours(NINE + HOUR)] == [NINE]
+    store.raise_generation([NINE])
+
+    assert store.begin(NINE) == HourProgress(NINE, 1, is_open=True, attempt=2)
+
+
+def test_beginning_again_keeps_what_a_final_hour_holds(store: Store) -> None:
+    store.begin(NINE)
+    store.finish_hour(a_summary(0, attempt=1))
+    assert store.hour(NINE) == HourProgress(NINE, 0, 0, "final", is_open=False, attempt=1)
+
+    assert store.begin(NINE) == HourProgress(NINE, 0, 0, "final", is_open=True, attempt=2)
+    assert store.final_hours(NINE, NINE + HOUR) == {NINE}
+
+
+def test_an_hour_that_another_attempt_has_begun_stays_open_for_it(store: Store) -> None:
+    store.raise_generation([NINE])
+    older, newer = store.begin(NINE), store.begin(NINE)
+
+    store.finish_hour(a_summary(1, attempt=older.attempt))
+    assert store.hour(NINE) == HourProgress(NINE, 1, 1, "final", is_open=True, attempt=2)
+
+    store.finish_hour(a_summary(1, attempt=newer.attempt))
+    assert not store.hour(NINE).is_open
+
+
+def test_an_hour_in_which_types_were_folded_says_nothing_of_types_it_does_not_name(
+    store: Store,
+) -> None:
+    store.finish_hour(a_summary(0, folded=3))
+    store.finish_hour(a_summary(0, hour=NINE + HOUR))
+
+    assert store.final_hours(NINE, NINE + 2 * HOUR) == {NINE + HOUR}
 
 
 def test_a_run_of_the_same_generation_may_finish_again(store: Store) -> None:
@@ -240,15 +281,61 @@ def test_one_result_is_read_back_whole(store: Store) -> None:
     assert store.result("view", NINE) is None
 
 
-def test_a_result_goes_over_an_older_or_equal_generation_only(store: Store) -> None:
-    store.put_results([a_result(generation=3, count=1)])
-    store.put_results([a_result(generation=3, count=2)])
-    store.put_results([a_result(generation=5, count=3)])
+def test_a_result_goes_over_one_of_an_earlier_attempt_only(store: Store) -> None:
+    store.put_results([a_result(attempt=3, count=1)])
+    store.put_results([a_result(attempt=3, count=2)])
+    store.put_results([a_result(attempt=5, count=3)])
 
     with pytest.raises(ConditionLostError):
-        store.put_results([a_result(generation=4, count=4)])
+        store.put_results([a_result(attempt=4, count=4)])
 
     assert store.history(["click"], NINE, NINE + HOUR)["click"][NINE].count == 3
+
+
+def test_a_folded_type_replaces_its_result_and_is_not_known(store: Store) -> None:
+    store.put_results([a_result(attempt=1, anomalies=(a_finding(),))])
+
+    store.put_results([_folded(attempt=2)])
+
+    found = store.result("click", NINE)
+    assert found is not None
+    assert (found.is_folded, found.attempt, found.anomalies) == (True, 2, ())
+    assert not store.history(["click"], NINE, NINE + HOUR)["click"][NINE].is_final
+    with pytest.raises(ConditionLostError):
+        store.put_results([a_result(attempt=1)])
+
+    store.put_results([a_result(attempt=3)])
+    assert store.result("click", NINE) == a_result(attempt=3)
+
+
+def _folded(attempt: int) -> AggregationResult:
+    zeros = dict.fromkeys(("count", "errors", "unique_users", "latency_count"), 0)
+    none = dict.fromkeys(("latency_p50", "latency_p90", "latency_p95", "latency_p99"))
+    return a_result(attempt=attempt, is_folded=True, **zeros, **none)
+
+
+def test_a_folded_type_is_stored_without_figures_and_readers_do_not_see_it(
+    dynamo: DynamoStore,
+) -> None:
+    readings = DynamoReadings(
+        dynamo.client, hot_table="none", aggregates_table=TABLE, now=lambda: NINE + 2 * HOUR
+    )
+
+    dynamo.put_results([_folded(attempt=1)])
+
+    assert "count" not in dynamo.item("TYPE#click", "HOUR#2026-11-20T09")
+    assert readings.type_hours("click", NINE, NINE + HOUR) == {}
+
+
+def test_an_hour_that_was_only_begun_is_not_aggregated_to_its_readers(dynamo: DynamoStore) -> None:
+    readings = DynamoReadings(
+        dynamo.client, hot_table="none", aggregates_table=TABLE, now=lambda: NINE + 2 * HOUR
+    )
+
+    dynamo.begin(NINE)
+
+    [state] = readings.hours(NINE, NINE + HOUR, 5)
+    assert state == HourProgress(NINE, is_open=True)
 
 
 def test_a_provisional_result_does_not_go_over_a_final_one_of_its_generation(
@@ -338,6 +425,8 @@ def test_the_stored_shapes_are_those_that_are_documented(dynamo: DynamoStore) ->
         "sk": {"S": "HOUR#2026-11-20T09"},
         "gen": {"N": "0"},
         "agg_gen": {"N": "0"},
+        "agg_attempt": {"N": "0"},
+        "folded": {"N": "0"},
         "status": {"S": "provisional"},
         "open": {"S": "HOUR"},
         "events": {"N": "412"},

@@ -231,6 +231,30 @@ def test_an_overtaken_run_changes_nothing(outbox: Outbox) -> None:
     assert outbox.row(sent) == ("SENT", False, 412.0)
 
 
+def test_an_earlier_attempt_does_not_bring_back_what_a_later_one_found_resolved(
+    outbox: Outbox,
+) -> None:
+    outbox.record([an_alert()], 1)
+    outbox.mark_sent(an_alert(), NOW)
+    outbox.resolve(NINE, set(), 2, NOW)
+    outbox.resolve(NINE, set(), 4, LATER)
+
+    outbox.record([an_alert()], 3)
+
+    assert outbox.row(an_alert()) == ("SENT", True, 412.0)
+
+
+def test_what_an_earlier_attempt_resolved_unsent_waits_again_for_the_later_one(
+    outbox: Outbox,
+) -> None:
+    outbox.record([an_alert()], 1)
+    outbox.resolve(NINE, set(), 2, NOW)
+    outbox.record([an_alert()], 3)
+    outbox.resolve(NINE, set(), 2, NOW)
+
+    assert outbox.row(an_alert()) == ("PENDING", False, 412.0)
+
+
 def test_an_alert_that_was_resolved_while_it_was_being_sent_is_sent(outbox: Outbox) -> None:
     outbox.record([an_alert()], 1)
     outbox.lease(an_alert(), NOW)

@@ -9,12 +9,21 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from botocore.parsers import ResponseParserError
 from moto import mock_aws
 
 from common.adapters.calls import CLIENT_CONFIG
 from common.adapters.hot_store import DynamoHotStore
-from common.domain.histogram import BUCKETS, Histogram
-from common.domain.hot import HotWindow, TypeCount, WindowKey
+from common.domain.histogram import BUCKETS, GAMMA, SMALLEST_MS, Histogram
+from common.domain.hot import (
+    MAX_LATENCY_BYTES,
+    HotWindow,
+    RecordSamples,
+    Sample,
+    TypeCount,
+    WindowKey,
+    counted,
+)
 from common.errors import StoreError, ThrottledError
 from common.ports.hot import HotStore, Lost
 from fakes.aws_answers import Answer, answer_with, skip_waits
@@ -125,15 +134,29 @@ def test_the_item_is_as_readers_expect_it(client: Any) -> None:
     }
 
 
-def test_the_fullest_item_that_can_be_fits_into_dynamodb(client: Any) -> None:
-    """A shard takes 1 MB/s: no five minutes can fill every bucket of 200 types above 100."""
-    latency = Histogram(100, dict.fromkeys(range(BUCKETS), 100)).encode()
-    counters = TypeCount(10**7, 10**7, latency)
-    types = {str(number).rjust(128, "t"): counters for number in range(200)}
-    fullest = HotWindow({**types, "_other": counters}, FIRST.mark)
+def test_the_fullest_window_that_can_be_fits_into_dynamodb_and_counts_on(client: Any) -> None:
+    """Names, counters and histograms at their largest; then every bucket gets one more value."""
+    latency = Histogram(2**40, dict.fromkeys(range(BUCKETS), 127)).encode()
+    counters = TypeCount(10**17, 10**17, latency)
+    names = [*(str(number).rjust(128, "t") for number in range(200)), "_other"]
+    store, before = a_store(client), HotWindow(dict.fromkeys(names, counters), FIRST.mark)
+    more = [
+        Sample(name, True, SMALLEST_MS * GAMMA**bucket * 0.99)
+        for name in names[:60]
+        for bucket in range(BUCKETS)
+    ]
 
-    assert a_store(client).put(KEY, fullest, over=None) is None
-    assert a_store(client).put(KEY, fullest, over=None) == Lost(fullest)
+    after = counted(before, [RecordSamples(SECOND.mark, tuple(more))], max_types=200)
+
+    assert sum(len(of.latency or b"") for of in after.types.values()) == MAX_LATENCY_BYTES
+    assert {after.types[name].count for name in names[:60]} == {10**17 + BUCKETS}
+    assert store.put(KEY, after, over=None) is None
+    assert store.put(KEY, after, over=None) == Lost(after)
+    # The control: without the limit, DynamoDB refuses the window, and would for ever.
+    unlimited = Histogram(2**40, dict.fromkeys(range(BUCKETS), 128)).encode()
+    too_much = dict.fromkeys(names, TypeCount(10**17, 10**17, unlimited))
+    with pytest.raises(StoreError, match="ValidationException"):
+        store.put(KEY, HotWindow(too_much, SECOND.mark), over=after.mark)
 
 
 @pytest.mark.parametrize(
@@ -147,6 +170,10 @@ def test_the_fullest_item_that_can_be_fits_into_dynamodb(client: Any) -> None:
         pytest.param([(400, "ValidationException")], StoreError, id="refused"),
         pytest.param([(500, "InternalServerError")] * 3, StoreError, id="internal error"),
         pytest.param([ReadTimeoutError(endpoint_url="x")] * 3, StoreError, id="no answer"),
+        pytest.param([ResponseParserError("user-42")], StoreError, id="unreadable answer"),
+        pytest.param(
+            [UnicodeDecodeError("utf-8", b"user-42", 0, 1, "x")], StoreError, id="binary answer"
+        ),
     ],
 )
 def test_dynamodbs_errors_become_ours_and_do_not_quote_the_request(

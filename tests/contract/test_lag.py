@@ -11,6 +11,7 @@ import pytest
 from moto import mock_aws
 
 from common.adapters.lag import CloudWatchLag
+from common.ports.lag import Lag
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
 
@@ -53,7 +54,12 @@ def test_no_data_is_no_lag_known(metrics: Metrics) -> None:
     metrics.lambda_age(5, minutes_ago=1, function="another")
     metrics.kinesis_age(5, minutes_ago=1, stream="another")
 
-    assert metrics.lag.iterator_age(NOW) is None
+    assert metrics.lag.read(NOW) is None
+
+
+def minute(minutes_ago: float) -> datetime:
+    """Return the start of the minute that a data point of so long ago lies in."""
+    return (NOW - timedelta(minutes=minutes_ago)).replace(second=0)
 
 
 def test_the_greatest_of_the_last_minutes_counts(metrics: Metrics) -> None:
@@ -61,16 +67,32 @@ def test_the_greatest_of_the_last_minutes_counts(metrics: Metrics) -> None:
     metrics.lambda_age(10, minutes_ago=1)
     metrics.kinesis_age(800, minutes_ago=1)
 
-    assert metrics.lag.iterator_age(NOW) == timedelta(seconds=9)
+    assert metrics.lag.read(NOW) == Lag(minute(1), timedelta(seconds=9))
 
 
 def test_a_stream_that_is_read_but_brings_nothing_has_no_lag(metrics: Metrics) -> None:
     metrics.kinesis_age(0, minutes_ago=1)
 
-    assert metrics.lag.iterator_age(NOW) == timedelta(0)
+    assert metrics.lag.read(NOW) == Lag(minute(1), timedelta(0))
 
 
 def test_a_batch_that_is_retried_while_nothing_is_read_shows_its_age(metrics: Metrics) -> None:
     metrics.lambda_age(3_600_000, minutes_ago=2)
 
-    assert metrics.lag.iterator_age(NOW) == timedelta(hours=1)
+    assert metrics.lag.read(NOW) == Lag(minute(2), timedelta(hours=1))
+
+
+def test_what_was_seen_before_a_silence_says_nothing_of_the_time_after_it(
+    metrics: Metrics,
+) -> None:
+    metrics.lambda_age(0, minutes_ago=4)
+    metrics.kinesis_age(0, minutes_ago=3)
+
+    assert metrics.lag.read(NOW) == Lag(minute(3), timedelta(0))
+
+
+def test_one_metric_that_goes_on_is_enough(metrics: Metrics) -> None:
+    metrics.lambda_age(200, minutes_ago=4)
+    metrics.kinesis_age(0, minutes_ago=0.25)
+
+    assert metrics.lag.read(NOW) == Lag(minute(0.25), timedelta(milliseconds=200))

@@ -15,7 +15,8 @@ from moto import mock_aws
 
 from common.adapters.calls import CLIENT_CONFIG
 from common.adapters.lake import S3Lake
-from common.domain.decode import BadLine, decode_batch
+from common.domain.bad_lines import BadLine
+from common.domain.decode import decode_batch
 from common.errors import StoreError, ThrottledError
 from common.ports.lake import Lake, LakeObject
 from fakes.aws_answers import Answer, answer_with, skip_waits
@@ -115,6 +116,18 @@ def test_bad_lines_are_kept_one_by_one_however_often_they_come(stored: Stored) -
     keys = {f"quarantine/events/{at.shard}/{at.sequence}-{line}.json" for line in range(3)}
     assert stored.keys() == keys
     assert {stored.quarantined(key)["line"] for key in keys} == {0, 1, 2}
+
+
+def test_a_record_of_many_bad_lines_is_one_object_however_often_it_comes(stored: Stored) -> None:
+    bad = bad_lines(5000)
+
+    for _ in range(2):
+        stored.lake.put_quarantine(bad)
+
+    [whole] = bad
+    key = f"quarantine/events/{whole.position.shard}/{whole.position.sequence}-0.json"
+    assert stored.keys() == {key}
+    assert stored.quarantined(key)["bad_ranges"] == [[0, 4999]]
 
 
 @pytest.mark.parametrize(

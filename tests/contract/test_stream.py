@@ -6,8 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
 from botocore.stub import ANY, Stubber
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 
 from common.adapters.kinesis import CLIENT_CONFIG, KinesisSink
 from common.domain.partitions import explicit_hash_key
@@ -154,6 +156,44 @@ def test_results_for_another_number_of_records_acknowledge_nothing() -> None:
 
     with pytest.raises(StoreError, match="another number"):
         sink.put([a_record(b"x")] * 2)
+
+
+@pytest.mark.parametrize("status", [200, 400, 502])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<html>user-42</html>",
+        b"\xff\xfe",
+        b"[]",
+        b"3",
+        b"null",
+        b"",
+        b'{"Records":null}',
+        b'{"Records":{}}',
+        b'{"Records":[1]}',
+    ],
+)
+def test_an_answer_that_is_not_kinesiss_is_a_store_error(status: int, body: bytes) -> None:
+    client = boto3.client("kinesis", config=CLIENT_CONFIG, **KEYS)
+    client.meta.events.register("before-send", lambda request, **_: raw(request, status, body))
+
+    with pytest.raises(StoreError) as raised:
+        KinesisSink(client, "s").put([a_record(b"x")])
+
+    assert "user-42" not in raised.value.message
+
+
+def test_a_record_without_a_result_is_not_acknowledged() -> None:
+    client = boto3.client("kinesis", config=CLIENT_CONFIG, **KEYS)
+    client.meta.events.register(
+        "before-send", lambda request, **_: raw(request, 200, b'{"Records":[null]}')
+    )
+
+    assert KinesisSink(client, "s").put([a_record(b"x")]) == ["store_failed"]
+
+
+def raw(request: Any, status: int, body: bytes) -> AWSResponse:
+    return AWSResponse(request.url, status, {}, MockRawResponse(body))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ class World:
     def result(self, event_type: str, hour: datetime = NINE) -> AggregationResult:
         return self.store.results[event_type, hour]
 
-    def _read_hour(self, hour: datetime, known: Collection[str]) -> HourFigures:
+    def _read_hour(self, hour: datetime, known: Mapping[str, datetime]) -> HourFigures:
         if hour in self.figures:
             return self.figures[hour]
         return LakeHours(self.lake, memory_mb=128)(hour, known)

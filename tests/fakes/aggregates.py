@@ -12,7 +12,7 @@ from datetime import datetime
 
 from common.domain.anomaly import PastHour
 from common.errors import ConditionLostError
-from common.models import AggregationResult, ResultStatus
+from common.models import AggregationResult
 from common.ports.aggregates import AggregateStore, HourProgress, HourSummary, TypeSpan
 from common.ports.hours import HourMarks
 
@@ -42,6 +42,12 @@ class MemoryAggregates(AggregateStore, HourMarks):
         self._call("hour")
         return self._progress(hour)
 
+    def begin(self, hour: datetime) -> HourProgress:
+        self._call("begin")
+        old = self._progress(hour)
+        self.progress[hour] = replace(old, attempt=old.attempt + 1, is_open=True)
+        return self.progress[hour]
+
     def open_hours(self, before: datetime) -> list[HourProgress]:
         self._call("open_hours")
         return [one for hour, one in sorted(self.progress.items()) if one.is_open and hour < before]
@@ -51,7 +57,7 @@ class MemoryAggregates(AggregateStore, HourMarks):
         return {
             hour
             for hour, one in self.progress.items()
-            if one.status == "final" and start <= hour < end
+            if one.status == "final" and start <= hour < end and not self._has_folded(hour)
         }
 
     def result(self, event_type: str, hour: datetime) -> AggregationResult | None:
@@ -87,23 +93,21 @@ class MemoryAggregates(AggregateStore, HourMarks):
             self._call("put_result")
             key = (result.event_type, result.window_start)
             old = self.results.get(key)
-            if old is not None and _age(old.generation, old.status) > _age(
-                result.generation, result.status
-            ):
+            if old is not None and not _replaces(result, old):
                 raise ConditionLostError("a newer result is there")
             self.results[key] = result
 
     def finish_hour(self, summary: HourSummary) -> None:
         if summary.status == "final":
             self._call("close_hour")
-            if self._is_newest(summary) and self._progress(summary.hour).generation == (
-                summary.generation
-            ):
+            now = self._progress(summary.hour)
+            is_same = (now.generation, now.attempt) == (summary.generation, summary.attempt)
+            if self._is_newest(summary) and is_same:
                 self._write(summary, is_open=False)
                 return
         self._call("keep_hour_open")
         if not self._is_newest(summary):
-            raise ConditionLostError("a newer generation was aggregated meanwhile")
+            raise ConditionLostError("a later attempt was finished meanwhile")
         self._write(summary, is_open=True)
 
     def reopen_hour(self, hour: datetime) -> None:
@@ -111,12 +115,11 @@ class MemoryAggregates(AggregateStore, HourMarks):
         self.progress[hour] = replace(self._progress(hour), is_open=True)
 
     def _is_newest(self, summary: HourSummary) -> bool:
-        old = self._progress(summary.hour)
-        if old.aggregated_generation is None or old.status is None:
-            return True
-        return _age(old.aggregated_generation, old.status) <= _age(
-            summary.generation, summary.status
-        )
+        old = self.summaries.get(summary.hour)
+        return old is None or _replaces(summary, old)
+
+    def _has_folded(self, hour: datetime) -> bool:
+        return hour in self.summaries and self.summaries[hour].folded > 0
 
     def _write(self, summary: HourSummary, *, is_open: bool) -> None:
         self.summaries[summary.hour] = summary
@@ -135,5 +138,6 @@ class MemoryAggregates(AggregateStore, HourMarks):
         self.calls.append(name)
 
 
-def _age(generation: int, status: ResultStatus) -> tuple[int, bool]:
-    return generation, status == "final"
+def _replaces(new: AggregationResult | HourSummary, old: AggregationResult | HourSummary) -> bool:
+    keeps_final = old.status == "final" and old.generation == new.generation
+    return old.attempt <= new.attempt and not (new.status == "provisional" and keeps_final)

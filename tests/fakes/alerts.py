@@ -19,7 +19,7 @@ from fakes.aggregates import Step, no_step
 class AlertRow:
     alert: AnomalyAlert
     state: str
-    generation: int
+    attempt: int
     leased_until: datetime | None = None
     sent_at: datetime | None = None
     resolved_at: datetime | None = None
@@ -30,30 +30,30 @@ class MemoryAlertOutbox(AlertOutbox):
         self.step = step
         self.rows: dict[str, AlertRow] = {}
 
-    def record(self, alerts: Sequence[AnomalyAlert], generation: int) -> None:
+    def record(self, alerts: Sequence[AnomalyAlert], attempt: int) -> None:
         for alert in alerts:
             self.step("record_alert")
             row = self.rows.get(alert.alert_id)
             if row is None:
-                self.rows[alert.alert_id] = AlertRow(alert, "PENDING", generation)
-            elif row.generation <= generation:
-                row.generation, row.resolved_at = generation, None
+                self.rows[alert.alert_id] = AlertRow(alert, "PENDING", attempt)
+            elif row.attempt <= attempt:
+                row.attempt, row.resolved_at = attempt, None
                 if row.state != "SENT":
                     row.state = "PENDING"
                     row.alert = row.alert.model_copy(update={"finding": alert.finding})
 
-    def resolve(self, hour: datetime, still: Set[str], generation: int, at: datetime) -> None:
+    def resolve(self, hour: datetime, still: Set[str], attempt: int, at: datetime) -> None:
         self.step("find_alerts")
         for row in list(self.rows.values()):
-            if row.alert.window_start != hour or row.alert.alert_id in still or row.resolved_at:
+            if row.alert.window_start != hour or row.alert.alert_id in still:
                 continue
-            self.resolve_one(row.alert, generation, at)
+            self.resolve_one(row.alert, attempt, at)
 
-    def resolve_one(self, alert: AnomalyAlert, generation: int, at: datetime) -> None:
+    def resolve_one(self, alert: AnomalyAlert, attempt: int, at: datetime) -> None:
         self.step("resolve_alert")
         row = self.rows[alert.alert_id]
-        if row.generation <= generation:
-            row.generation, row.resolved_at = generation, at
+        if row.attempt <= attempt:
+            row.attempt, row.resolved_at = attempt, row.resolved_at or at
             row.state = "RESOLVED" if row.state == "PENDING" else row.state
 
     def pending(self) -> list[AnomalyAlert]:

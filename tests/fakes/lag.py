@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from common.ports.lag import LagReader
+from common.ports.lag import Lag, LagReader
 
 
 class MemoryLag(LagReader):
-    def __init__(self, age: timedelta | None = timedelta(0)) -> None:
+    def __init__(
+        self, age: timedelta | None = timedelta(0), silence: timedelta = timedelta(0)
+    ) -> None:
         self.age = age
+        self.silence = silence
 
-    def iterator_age(self, now: datetime) -> timedelta | None:
-        return self.age
+    def read(self, now: datetime) -> Lag | None:
+        return None if self.age is None else Lag(now - self.silence, self.age)

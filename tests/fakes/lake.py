@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from common.domain.decode import BadLine, StreamLine
+from common.domain.bad_lines import BadLine
+from common.domain.decode import StreamLine
 from common.domain.keys import quarantine_key
 from common.ports.lake import Lake, LakeObject
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
@@ -29,7 +29,7 @@ class MemoryHours:
         self.step("put_object")
         self.objects[key] = rows
 
-    def __call__(self, hour: datetime, known: Collection[str]) -> HourFigures:
+    def __call__(self, hour: datetime, known: Mapping[str, datetime]) -> HourFigures:
         self.step("list_objects")
         return add_up(row for rows in self.objects.values() for row in rows)
 

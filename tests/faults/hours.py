@@ -35,6 +35,15 @@ RULES = Rules(
     grace=timedelta(minutes=5),
     max_hours=168,
 )
+JUDGES = (
+    RULES,
+    replace(RULES, threshold=0.5),
+    replace(RULES, threshold=50.0),
+    replace(RULES, baseline=RULES.baseline / 2),
+)
+"""What runs at once may go by: another threshold, or a past too short for any verdict. Two runs
+that see the same rows differ just so when an hour of the past was corrected between them."""
+
 USUAL = 12
 """Events of the hours before: an hour that is read too early looks like a fall."""
 
@@ -44,6 +53,9 @@ CRASH_RATES = (0.0, 0.02, 0.1)
 
 FATAL_STEPS = ("put_result", "record_alert", "find_alerts", "close_hour", "keep_hour_open")
 """Where a run dies for sure when its lot says so: the gaps between its writes."""
+
+AGAIN_RATE = 0.3
+"""How often the hour is done again after it was closed, by a run that dies."""
 
 STALL_RATE = 0.2
 MOST_TURNS = 30
@@ -83,6 +95,8 @@ class Verdicts:
     stale: int = 0
     """Schedules whose results are not those of all rows, although no hour is open."""
     never_closed: int = 0
+    mixed: int = 0
+    """Schedules whose results are not all of the newest run, although no hour is open."""
     alerts_wrong: int = 0
     """Schedules in which an alert was lost, or one that does not hold is not resolved."""
     seen: Counter[str] = field(default_factory=Counter)
@@ -109,7 +123,8 @@ class Simulation:
         """Let all go on in random order until they are done, then run until nothing is open."""
         live = [self._actor(self._writer(self.deliveries[n::2], n), retries=True) for n in (0, 1)]
         for _ in range(self._rng.randint(1, 4)):
-            run = self._aggregator(drained=self._rng.random() < 0.85)
+            rules = self._rng.choice(JUDGES)
+            run = self._aggregator(rules, drained=self._rng.random() < 0.85)
             actor = self._actor(run, retries=self._rng.random() < 0.5)
             actor.turns_to_wait = self._rng.randrange(MOST_TURNS)
             actor.dies_before = self._rng.choice((None, None, None, *FATAL_STEPS))
@@ -123,6 +138,18 @@ class Simulation:
                 live.remove(actor)
                 self._runners.give_back(actor.runner)
         self._settle()
+        if self._rng.random() < AGAIN_RATE:
+            self._run_again_and_die()
+            self._settle()
+
+    def _run_again_and_die(self) -> None:
+        """Do an hour that is closed once more, as by hand, and do not live to the end of it."""
+        actor = self._actor(self._aggregator(self._rng.choice(JUDGES), drained=True), retries=False)
+        actor.dies_before = self._rng.choice(FATAL_STEPS)
+        while not actor.runner.done:
+            self._go_on(actor)
+        self._starts_again(actor)
+        self._runners.give_back(actor.runner)
 
     def _settle(self) -> None:
         """Run as the schedule does, with nobody else about and nothing failing."""
@@ -204,14 +231,16 @@ class Simulation:
         if not self._design.mark_first:
             self.store.raise_generation([NINE])
 
-    def _aggregator(self, *, drained: bool) -> Callable[[], None]:
-        deps = self._deps(drained=drained)
+    def _aggregator(self, rules: Rules, *, drained: bool) -> Callable[[], None]:
+        deps = replace(self._deps(drained=drained), rules=rules)
 
         def run() -> None:
             for outcome in aggregate([NINE], "run", deps):
                 self.seen["overtaken"] += outcome.is_stale
                 self.seen["late"] += outcome.is_late
                 self.seen[outcome.status] += 1
+                self.seen["no finding"] += outcome.anomalies == 0
+                self.seen["findings"] += outcome.anomalies > 0
 
         return run
 
@@ -252,6 +281,12 @@ class Simulation:
             if hour == NINE and each.status == "final"
         }
         return stored != expected
+
+    def is_mixed(self) -> bool:
+        """Say whether any result, or the hour itself, is of another run than the newest."""
+        attempts = {each.attempt for (_, hour), each in self.store.results.items() if hour == NINE}
+        newest = self.store.progress[NINE].attempt
+        return {*attempts, self.store.summaries[NINE].attempt} != {newest}
 
     def has_wrong_alerts(self) -> bool:
         """Say whether an alert that holds was not sent, or one that does not is not resolved."""
@@ -309,6 +344,7 @@ def run_schedules(design: Design, count: int, runners: Runners, *, name: str) ->
         verdicts.schedules += 1
         verdicts.never_closed += not simulation.is_closed()
         verdicts.stale += simulation.is_stale()
+        verdicts.mixed += simulation.is_mixed()
         verdicts.alerts_wrong += simulation.has_wrong_alerts()
         simulation.count_alerts()
         verdicts.seen.update(simulation.seen)

@@ -10,7 +10,7 @@ from typing import Any
 from aggregate.deps import Deps
 from aggregate.figures import HourFigures
 from common.models import AggregationResult
-from common.ports.aggregates import HourSummary
+from common.ports.aggregates import HourProgress, HourSummary
 from fakes.aggregates import MemoryAggregates
 from faults.families import schedules
 from faults.hours import Design, run_schedules
@@ -22,14 +22,27 @@ VISIBLE = 0.005
 """Share of a control's schedules that must go wrong, or the harness sees nothing."""
 
 
+EFFECTS = (
+    "overtaken",
+    "late",
+    "provisional",
+    "final",
+    "findings",
+    "no finding",
+    "alert sent",
+    "alert resolved",
+)
+
+
 def test_no_hour_stays_stale_and_no_alert_is_wrong(runners: Runners) -> None:
     verdicts = run_schedules(Design(), schedules(GATE), runners, name="shipped")
 
-    assert (verdicts.stale, verdicts.never_closed, verdicts.alerts_wrong) == (0, 0, 0)
+    assert (verdicts.stale, verdicts.never_closed) == (0, 0)
+    assert (verdicts.mixed, verdicts.alerts_wrong) == (0, 0)
     crashes = [name for name in verdicts.seen if name.startswith("crash before ")]
     assert len(crashes) > 15
     assert sum(verdicts.seen[name] for name in crashes) > verdicts.schedules // 2
-    for effect in ("overtaken", "late", "provisional", "final", "alert sent", "alert resolved"):
+    for effect in EFFECTS:
         assert verdicts.seen[effect] > verdicts.schedules // 100, effect
 
 
@@ -38,7 +51,8 @@ def test_a_type_that_vanishes_from_an_hour_leaves_no_result_behind(runners: Runn
 
     verdicts = run_schedules(design, schedules(1000), runners, name="changing types")
 
-    assert (verdicts.stale, verdicts.never_closed, verdicts.alerts_wrong) == (0, 0, 0)
+    assert (verdicts.stale, verdicts.never_closed) == (0, 0)
+    assert (verdicts.mixed, verdicts.alerts_wrong) == (0, 0)
 
 
 def test_marking_before_putting_leaves_hours_stale(runners: Runners) -> None:
@@ -56,12 +70,13 @@ class Unconditional(MemoryAggregates):
             super().put_results([result])
 
 
-def test_writing_results_without_a_condition_leaves_hours_stale(runners: Runners) -> None:
+def test_writing_results_without_a_condition_leaves_those_of_older_runs(runners: Runners) -> None:
     design = Design(store=Unconditional)
 
     verdicts = run_schedules(design, CONTROL, runners, name="unconditional")
 
-    assert verdicts.stale > VISIBLE * verdicts.schedules
+    assert verdicts.mixed > VISIBLE * verdicts.schedules
+    assert verdicts.stale > 0
 
 
 class ClosesBlindly(MemoryAggregates):
@@ -77,6 +92,46 @@ def test_closing_an_hour_that_was_marked_meanwhile_leaves_it_stale(runners: Runn
     verdicts = run_schedules(Design(store=ClosesBlindly), CONTROL, runners, name="closes blindly")
 
     assert verdicts.stale > VISIBLE * verdicts.schedules
+
+
+class GenerationOrder(MemoryAggregates):
+    """Orders runs by the generation that they saw, of which two may see the same one."""
+
+    def begin(self, hour: datetime) -> HourProgress:
+        self.step("begin")
+        old = self.progress.get(hour, HourProgress(hour))
+        self.progress[hour] = replace(old, attempt=old.generation)
+        return self.progress[hour]
+
+
+def test_runs_of_one_generation_that_judge_differently_lose_alerts_without_a_number_of_their_own(
+    runners: Runners,
+) -> None:
+    design = Design(store=GenerationOrder)
+
+    verdicts = run_schedules(design, CONTROL, runners, name="generation order")
+
+    assert verdicts.alerts_wrong > VISIBLE * verdicts.schedules
+
+
+class BeginsQuietly(MemoryAggregates):
+    """Counts an attempt and leaves a closed hour closed, so that nobody sees that it died."""
+
+    def begin(self, hour: datetime) -> HourProgress:
+        self.step("begin")
+        old = self.progress.get(hour, HourProgress(hour))
+        self.progress[hour] = replace(old, attempt=old.attempt + 1)
+        return self.progress[hour]
+
+
+def test_a_run_that_does_not_open_the_hour_leaves_a_mixture_when_it_dies(
+    runners: Runners,
+) -> None:
+    design = Design(store=BeginsQuietly)
+
+    verdicts = run_schedules(design, CONTROL, runners, name="begins quietly")
+
+    assert verdicts.mixed > VISIBLE * verdicts.schedules
 
 
 class HourFirst:
@@ -115,9 +170,9 @@ class ListFirst:
         self._list = deps.read_hour
         self._figures = HourFigures()
 
-    def hour(self, hour: datetime) -> Any:
-        self._figures = self._list(hour, ())
-        return self._store.hour(hour)
+    def begin(self, hour: datetime) -> HourProgress:
+        self._figures = self._list(hour, {})
+        return self._store.begin(hour)
 
     def read_hour(self, hour: datetime, known: Any) -> HourFigures:
         return self._figures

@@ -130,6 +130,8 @@ def test_a_wrong_override_is_found(pair: str, finding: str, template: Template) 
         ("MaximumRecordAgeSeconds", "604800"),
         ("MetricRetentionDays", "2"),
         ("EtlGraceMinutes", "9"),
+        ("EtlGraceMinutes", "1"),
+        ("BatchWindowSeconds", "300"),
         ("ShardCount", "17"),
         ("LakeExpireDays", "30"),
     ],
@@ -140,6 +142,33 @@ def test_values_that_are_wrong_together_are_found(
     values = parameters.values_in(template, ENVIRONMENTS["default"])
 
     assert len(parameters.clashes(values | {name: value})) == 1
+
+
+def test_no_allowed_age_outlives_the_stream(template: Template) -> None:
+    assert parameters.records_dropped_first(template) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "value"),
+    [
+        ("MaximumRecordAgeSeconds", "MaxValue", 604_800),
+        ("MaximumRecordAgeSeconds", "MaxValue", 86_400),
+        ("StreamRetentionHours", "MinValue", 22),
+    ],
+)
+def test_an_age_that_outlives_the_stream_is_found(
+    name: str, bound: str, value: int, template: Template
+) -> None:
+    wider = copy.deepcopy(template)
+    wider["Parameters"][name][bound] = value
+
+    assert len(parameters.records_dropped_first(wider)) == 1
+
+
+def test_the_grace_is_held_against_the_timeout_that_the_function_has(template: Template) -> None:
+    properties = template["Resources"]["ProcessFunction"]["Properties"]
+
+    assert properties["Timeout"] == parameters.PROCESS_TIMEOUT_S
 
 
 def test_no_allowed_retention_lets_a_redelivery_count_twice(template: Template) -> None:

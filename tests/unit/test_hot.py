@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.domain import hot
 from common.domain.decode import decode_batch
-from common.domain.histogram import Histogram
+from common.domain.histogram import BUCKETS, Histogram
 from common.domain.hot import (
+    MAX_LATENCY_BYTES,
     HotWindow,
     RecordSamples,
     Sample,
@@ -145,6 +147,53 @@ def test_a_window_does_not_depend_on_how_its_records_were_batched(
         window = counted(window, whole[begin:end], max_types=max_types)
 
     assert window == counted(None, whole, max_types=max_types)
+
+
+@given(records, st.lists(st.integers(0, 11), max_size=4), st.integers(0, 60))
+def test_a_window_that_gets_full_does_not_depend_on_how_its_records_were_batched(
+    whole: list[RecordSamples], cuts: list[int], limit: int
+) -> None:
+    window: HotWindow | None = None
+    edges = sorted({0, *(cut for cut in cuts if cut < len(whole)), len(whole)})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hot, "MAX_LATENCY_BYTES", limit)
+        for begin, end in pairwise(edges):
+            window = counted(window, whole[begin:end], max_types=3)
+        one_by_one: HotWindow | None = None
+        for record in whole:
+            one_by_one = counted(one_by_one, [record], max_types=3)
+        together = counted(None, whole, max_types=3)
+
+    assert window == one_by_one == together
+    unbounded = counted(None, whole, max_types=3)
+    assert {n: (of.count, of.errors) for n, of in together.types.items()} == {
+        n: (of.count, of.errors) for n, of in unbounded.types.items()
+    }
+    assert latency_bytes(together) < limit + 6
+
+
+@given(st.lists(st.floats(0, 1e9), max_size=300))
+def test_a_histogram_never_gets_shorter(values_ms: list[float]) -> None:
+    sizes = [len(Histogram.of(values_ms[:n]).encode()) for n in range(len(values_ms) + 1)]
+
+    assert sizes == sorted(sizes)
+
+
+def latency_bytes(window: HotWindow) -> int:
+    return sum(len(of.latency or b"") for of in window.types.values())
+
+
+def test_a_full_window_counts_on_without_latencies() -> None:
+    full = Histogram(0, dict.fromkeys(range(BUCKETS), 2**14)).encode()
+    names = [f"t{n}" for n in range(-(-MAX_LATENCY_BYTES // len(full)))]
+    before = HotWindow(dict.fromkeys(names, TypeCount(5, 0, full)), sequence_mark("1"))
+    samples = (Sample("t0", True, 3.5), Sample("new", False, 3.5))
+
+    after = counted(before, [RecordSamples(sequence_mark("2"), samples)], max_types=200)
+
+    assert after.types["t0"] == TypeCount(6, 1, full)
+    assert after.types["new"] == TypeCount(1, 0, None)
 
 
 @given(records)

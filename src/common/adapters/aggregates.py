@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES_AGAINST_RACES = 3
+_UNKNOWN = {"count": 0, "errors": 0, "unique_users": 0, "latency_count": 0}
+"""Figures that a folded type's item does not have."""
 _BASELINE_FIELDS = ("count", "errors", "unique_users", "latency_count", "latency_p95")
 
 
@@ -32,6 +34,15 @@ class DynamoAggregates(AggregateStore):
         item = self._table.get(HOURS_PK, hour_sk(hour))
         return _progress(item) if item else HourProgress(hour)
 
+    def begin(self, hour: datetime) -> HourProgress:
+        item = self._table.update_and_get(
+            HOURS_PK,
+            hour_sk(hour),
+            "ADD #attempt :one SET #open = :open",
+            {"one": 1, "open": "HOUR"},
+        )
+        return _progress(item)
+
     def open_hours(self, before: datetime) -> list[HourProgress]:
         items = self._table.query(
             "#open = :hour AND #sk < :before",
@@ -41,12 +52,20 @@ class DynamoAggregates(AggregateStore):
         return [_progress(item) for item in items]
 
     def final_hours(self, start: datetime, end: datetime) -> set[datetime]:
-        items = self._range(HOURS_PK, start, end, ("sk", "status"))
-        return {_hour_of(item) for item in items if item.get("status") == "final"}
+        items = self._range(HOURS_PK, start, end, ("sk", "status", "folded"))
+        return {
+            _hour_of(item)
+            for item in items
+            if item.get("status") == "final" and not item.get("folded")
+        }
 
     def result(self, event_type: str, hour: datetime) -> AggregationResult | None:
         item = self._table.get(type_pk(event_type), hour_sk(hour))
-        return AggregationResult.model_validate(item) if item else None
+        if item is None:
+            return None
+        return AggregationResult.model_validate(
+            {**(_UNKNOWN if item.get("is_folded", False) else {}), **item}
+        )
 
     def history(
         self, event_types: Sequence[str], start: datetime, end: datetime
@@ -55,7 +74,7 @@ class DynamoAggregates(AggregateStore):
 
         def read(event_type: str) -> None:
             items = self._range(
-                type_pk(event_type), start, end, ("sk", "status", *_BASELINE_FIELDS)
+                type_pk(event_type), start, end, ("sk", "status", "is_folded", *_BASELINE_FIELDS)
             )
             found[event_type] = {_hour_of(item): _past_hour(item) for item in items}
 
@@ -77,7 +96,7 @@ class DynamoAggregates(AggregateStore):
             return
         if not self._write_hour(summary, closes=False):
             raise ConditionLostError(
-                f"a newer generation of {iso_hour(summary.hour)} was aggregated meanwhile"
+                f"a later attempt at {iso_hour(summary.hour)} was finished meanwhile"
             )
 
     def reopen_hour(self, hour: datetime) -> None:
@@ -85,10 +104,11 @@ class DynamoAggregates(AggregateStore):
 
     def _put_result(self, result: AggregationResult) -> None:
         key = {"pk": type_pk(result.event_type), "sk": hour_sk(result.window_start)}
+        unknown = set(_UNKNOWN) if result.is_folded else {"is_folded"}
         if not self._table.put(
-            {**key, **result.model_dump()},
-            _newer_than("generation", result.status),
-            _against(result.generation, result.status),
+            {**key, **result.model_dump(exclude=unknown)},
+            _newer_than("attempt", "generation", result.status),
+            _against(result.attempt, result.generation, result.status),
         ):
             raise ConditionLostError(f"a newer result of {iso_hour(result.window_start)} is there")
 
@@ -96,25 +116,28 @@ class DynamoAggregates(AggregateStore):
         """Write an hour's state; ``False`` when the condition was lost."""
         values: dict[str, object] = {
             "agg_gen": summary.generation,
+            "agg_attempt": summary.attempt,
             "status": summary.status,
             "events": summary.events,
             "errors": summary.errors,
             "unique_users": summary.unique_users,
             "types": list(summary.types),
+            "folded": summary.folded,
             "aggregated_at": summary.aggregated_at,
             "run_id": summary.run_id,
         }
-        condition = _newer_than("agg_gen", summary.status)
+        condition = _newer_than("agg_attempt", "agg_gen", summary.status)
         if closes:
-            unmarked = "attribute_not_exists(#gen) OR " if summary.generation == 0 else ""
-            condition += f" AND ({unmarked}#gen = :read)"
+            condition += _still("gen", summary.generation, "read")
+            condition += _still("attempt", summary.attempt, "mine")
         else:
             values["open"] = "HOUR"
         sets = ", ".join(f"#{name} = :{name}" for name in values)
         update = f"SET {sets}, #gen = if_not_exists(#gen, :zero)"
         if closes:
             update += " REMOVE #open"
-        values |= {"zero": 0, **_against(summary.generation, summary.status)}
+            values["read"] = summary.generation
+        values |= {"zero": 0, **_against(summary.attempt, summary.generation, summary.status)}
         return self._table.update(HOURS_PK, hour_sk(summary.hour), update, condition, values)
 
     def _widen(self, event_type: str, hour: str) -> None:
@@ -147,20 +170,31 @@ class DynamoAggregates(AggregateStore):
         )
 
 
-def _newer_than(generation: str, status: ResultStatus) -> str:
-    """Say that what is stored may be replaced: of an older generation, or of this one.
+def _newer_than(attempt: str, generation: str, status: ResultStatus) -> str:
+    """Say that what is stored may be replaced: of an earlier attempt, or of this one.
 
-    Of one generation, a provisional result does not replace a final one.
+    What is provisional does not replace what is final and saw the same generation.
     """
-    same = f"#{generation} = :read"
+    condition = f"(attribute_not_exists(#{attempt}) OR #{attempt} <= :mine)"
     if status == "provisional":
-        same = f"({same} AND #status = :provisional)"
-    return f"(attribute_not_exists(#{generation}) OR #{generation} < :read OR {same})"
+        condition += (
+            f" AND (attribute_not_exists(#{generation}) OR #{generation} <> :read"
+            " OR #status = :provisional)"
+        )
+    return condition
 
 
-def _against(generation: int, status: ResultStatus) -> dict[str, object]:
+def _still(counter: str, value: int, name: str) -> str:
+    """Say that a counter is what it was; one that never counted is not there."""
+    unset = f"attribute_not_exists(#{counter}) OR " if value == 0 else ""
+    return f" AND ({unset}#{counter} = :{name})"
+
+
+def _against(attempt: int, generation: int, status: ResultStatus) -> dict[str, object]:
     """Return the values that :func:`_newer_than` compares with."""
-    return {"read": generation, **({"provisional": status} if status == "provisional" else {})}
+    if status == "final":
+        return {"mine": attempt}
+    return {"mine": attempt, "read": generation, "provisional": status}
 
 
 def _hour_of(item: Mapping[str, Any]) -> datetime:
@@ -174,12 +208,14 @@ def _progress(item: Mapping[str, Any]) -> HourProgress:
         aggregated_generation=item.get("agg_gen"),
         status=item.get("status"),
         is_open="open" in item,
+        attempt=item.get("attempt", 0),
     )
 
 
 def _past_hour(item: Mapping[str, Any]) -> PastHour:
     fields = {name: item[name] for name in _BASELINE_FIELDS if name in item}
-    return PastHour(_hour_of(item), is_final=item["status"] == "final", **fields)
+    is_final = item["status"] == "final" and not item.get("is_folded", False)
+    return PastHour(_hour_of(item), is_final=is_final, **fields)
 
 
 def _span(item: Mapping[str, Any]) -> TypeSpan:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _SUBJECT_CHARACTERS = 99
 """SNS wants fewer than 100."""
 
+_NOT_NEWER = "(attribute_not_exists(#attempt) OR #attempt <= :mine)"
+"""Say that no later attempt at the hour wrote the row."""
+
 _SAFE_TYPE = re.compile(EVENT_TYPE_PATTERN)
 
 
@@ -31,22 +34,20 @@ class DynamoAlertOutbox(AlertOutbox):
     def __init__(self, client: DynamoDBClient, table: str) -> None:
         self._table = Table(client, table)
 
-    def record(self, alerts: Sequence[AnomalyAlert], generation: int) -> None:
-        in_parallel(lambda alert: self._record(alert, generation), alerts)
+    def record(self, alerts: Sequence[AnomalyAlert], attempt: int) -> None:
+        in_parallel(lambda alert: self._record(alert, attempt), alerts)
 
-    def resolve(self, hour: datetime, still: Set[str], generation: int, at: datetime) -> None:
+    def resolve(self, hour: datetime, still: Set[str], attempt: int, at: datetime) -> None:
         rows = self._table.query(
             "#pk = :pk AND begins_with(#sk, :hour)",
             {"pk": ALERTS_PK, "hour": f"{iso_hour(hour)}#"},
-            select=("sk", "alert_id", "resolved_at"),
+            select=("sk", "alert_id"),
         )
-        gone = [
-            row["sk"] for row in rows if row["alert_id"] not in still and "resolved_at" not in row
-        ]
-        in_parallel(lambda sk: self._resolve(sk, generation, at), gone)
+        gone = [row["sk"] for row in rows if row["alert_id"] not in still]
+        in_parallel(lambda sk: self._resolve(sk, attempt, at), gone)
 
-    def resolve_one(self, alert: AnomalyAlert, generation: int, at: datetime) -> None:
-        self._resolve(_sk(alert), generation, at)
+    def resolve_one(self, alert: AnomalyAlert, attempt: int, at: datetime) -> None:
+        self._resolve(_sk(alert), attempt, at)
 
     def pending(self) -> list[AnomalyAlert]:
         return [AnomalyAlert.model_validate(row) for row in self._waiting()]
@@ -79,25 +80,25 @@ class DynamoAlertOutbox(AlertOutbox):
             {"sent": "SENT", "at": at},
         )
 
-    def _record(self, alert: AnomalyAlert, generation: int) -> None:
+    def _record(self, alert: AnomalyAlert, attempt: int) -> None:
         row = {
             "pk": ALERTS_PK,
             "sk": _sk(alert),
             **alert.model_dump(),
             "state": "PENDING",
             "open": "ALERT",
-            "generation": generation,
+            "attempt": attempt,
         }
         if self._table.put(row, "attribute_not_exists(#pk)", {}):
             return
-        read = {"read": generation}
+        mine = {"mine": attempt}
         waits_again = self._update(
             _sk(alert),
-            "SET #state = :pending, #open = :alert, #finding = :finding, #generation = :read "
+            "SET #state = :pending, #open = :alert, #finding = :finding, #attempt = :mine "
             "REMOVE #resolved_at",
-            "#state IN (:pending, :resolved) AND #generation <= :read",
+            f"#state IN (:pending, :resolved) AND {_NOT_NEWER}",
             {
-                **read,
+                **mine,
                 "pending": "PENDING",
                 "resolved": "RESOLVED",
                 "alert": "ALERT",
@@ -107,25 +108,25 @@ class DynamoAlertOutbox(AlertOutbox):
         if not waits_again:
             self._update(
                 _sk(alert),
-                "SET #generation = :read REMOVE #resolved_at",
-                "#state = :sent AND #generation <= :read",
-                {**read, "sent": "SENT"},
+                "SET #attempt = :mine REMOVE #resolved_at",
+                f"#state = :sent AND {_NOT_NEWER}",
+                {**mine, "sent": "SENT"},
             )
 
-    def _resolve(self, sk: str, generation: int, at: datetime) -> None:
-        values = {"read": generation, "at": at}
+    def _resolve(self, sk: str, attempt: int, at: datetime) -> None:
+        values = {"mine": attempt, "at": at}
         unsent = self._update(
             sk,
-            "SET #state = :resolved, #resolved_at = :at, #generation = :read REMOVE #open",
-            "#state = :pending AND #generation <= :read",
+            "SET #state = :resolved, #resolved_at = :at, #attempt = :mine REMOVE #open",
+            f"#state = :pending AND {_NOT_NEWER}",
             {**values, "pending": "PENDING", "resolved": "RESOLVED"},
         )
         if not unsent:
             self._update(
                 sk,
-                "SET #resolved_at = :at, #generation = :read",
-                "#state = :sent AND #generation <= :read",
-                {**values, "sent": "SENT"},
+                "SET #resolved_at = if_not_exists(#resolved_at, :at), #attempt = :mine",
+                f"#state IN (:sent, :resolved) AND {_NOT_NEWER}",
+                {**values, "sent": "SENT", "resolved": "RESOLVED"},
             )
 
     def _waiting(self, *select: str) -> Iterator[dict[str, Any]]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from common.errors import StoreError, ThrottledError
 
@@ -62,7 +63,8 @@ def our_errors(call: str) -> Iterator[None]:
         if code in _THROTTLES:
             raise ThrottledError(f"{call} was throttled: {code}") from error
         raise StoreError(f"{call} failed: {code}") from error
-    except BotoCoreError as error:
+    # The last two are what an answer that is not AWS's raises, a proxy's page for example.
+    except (BotoCoreError, ResponseParserError, UnicodeDecodeError) as error:
         raise StoreError(f"{call} failed: {type(error).__name__}") from error
 
 

@@ -14,6 +14,7 @@ from common.ports.stream import PutFailure, StreamRecord
 if TYPE_CHECKING:
     from mypy_boto3_kinesis import KinesisClient
     from mypy_boto3_kinesis.type_defs import (
+        PutRecordsOutputTypeDef,
         PutRecordsRequestEntryTypeDef,
         PutRecordsResultEntryTypeDef,
     )
@@ -56,10 +57,13 @@ class KinesisSink:
             raise StoreError(f"the stream refused the call: {code}") from error
         except BotoCoreError as error:
             raise StoreError(f"the stream was not reached: {type(error).__name__}") from error
-        results = answer["Records"]
-        if len(results) != len(records):
-            raise StoreError("the stream answered for another number of records")
-        return [_failure(result) for result in results]
+        except Exception as error:
+            # An answer that is not Kinesis's, a proxy's page for example: botocore's parser fails
+            # in many ways. None may cost the client the receipt for what was acknowledged before.
+            raise StoreError(
+                f"the stream's answer is unreadable: {type(error).__name__}"
+            ) from error
+        return _results(answer, len(records))
 
 
 def _entry(record: StreamRecord) -> PutRecordsRequestEntryTypeDef:
@@ -68,6 +72,15 @@ def _entry(record: StreamRecord) -> PutRecordsRequestEntryTypeDef:
         "PartitionKey": record.partition_key,
         "ExplicitHashKey": record.explicit_hash_key,
     }
+
+
+def _results(answer: PutRecordsOutputTypeDef, count: int) -> Sequence[PutFailure | None]:
+    results = answer.get("Records")
+    if not isinstance(results, list):
+        raise StoreError("the stream's answer is unreadable: it has no Records")
+    if len(results) != count:
+        raise StoreError("the stream answered for another number of records")
+    return [_failure(result or {}) for result in results]
 
 
 def _failure(result: PutRecordsResultEntryTypeDef) -> PutFailure | None:

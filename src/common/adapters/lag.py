@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.adapters.calls import our_errors
-from common.ports.lag import LagReader
+from common.ports.lag import Lag, LagReader
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_cloudwatch.type_defs import DatapointTypeDef
 
 _LOOK_BACK = timedelta(minutes=5)
 _PERIOD_S = 60
@@ -20,6 +21,8 @@ class CloudWatchLag(LagReader):
 
     Lambda's ``IteratorAge`` is published per invocation, so not while nothing comes in. Kinesis'
     ``GetRecords.IteratorAgeMilliseconds`` is published per read, so not while a batch is retried.
+    A data point is worth as much as the start of its period: of the rest it may have seen nothing.
+    When both are silent, time stands still here, however small the ages before were.
     """
 
     def __init__(self, client: CloudWatchClient, function_name: str, stream_name: str) -> None:
@@ -29,21 +32,27 @@ class CloudWatchLag(LagReader):
             ("AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", "StreamName", stream_name),
         )
 
-    def iterator_age(self, now: datetime) -> timedelta | None:
-        ages = [age for metric in self._metrics for age in self._ages_ms(*metric, now)]
-        return timedelta(milliseconds=max(ages)) if ages else None
+    def read(self, now: datetime) -> Lag | None:
+        points = [point for metric in self._metrics for point in self._points(*metric, now)]
+        if not points:
+            return None
+        newest = max(point["Timestamp"] for point in points)
+        seen_at = newest.astimezone(UTC).replace(second=0, microsecond=0)
+        age_ms = max(point["Maximum"] for point in points)
+        return Lag(seen_at, timedelta(milliseconds=age_ms))
 
-    def _ages_ms(
+    def _points(
         self, namespace: str, name: str, dimension: str, value: str, now: datetime
-    ) -> list[float]:
+    ) -> list[DatapointTypeDef]:
         with our_errors("cloudwatch:GetMetricStatistics"):
             answer = self._client.get_metric_statistics(
                 Namespace=namespace,
                 MetricName=name,
                 Dimensions=[{"Name": dimension, "Value": value}],
-                StartTime=now - _LOOK_BACK,
+                # A whole minute, so that the periods are the minutes.
+                StartTime=(now - _LOOK_BACK).replace(second=0, microsecond=0),
                 EndTime=now,
                 Period=_PERIOD_S,
                 Statistics=["Maximum"],
             )
-        return [point["Maximum"] for point in answer["Datapoints"]]
+        return answer["Datapoints"]

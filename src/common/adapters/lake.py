@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from common.adapters.calls import error_code, in_parallel, our_errors
 from common.adapters.parquet import encode
-from common.domain.decode import BadLine
+from common.domain.bad_lines import BadLine
 from common.domain.keys import quarantine_key
 from common.ports.lake import Lake, LakeObject
 

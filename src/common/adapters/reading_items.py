@@ -60,6 +60,11 @@ def type_hour(item: Item) -> AggregationResult:
     return AggregationResult.model_validate({"event_type": row["pk"].partition("#")[2], **row})
 
 
+def is_folded(item: Item) -> bool:
+    """Say whether a type's item only marks that its events are in ``_other``."""
+    return "is_folded" in item and bool(item["is_folded"]["BOOL"])
+
+
 def type_span(item: Item) -> TypeSpan:
     """Read one type of the catalogue."""
     row = from_item(item)

@@ -57,7 +57,8 @@ class DynamoReadings(Readings):
         self, event_type: str, start: datetime, end: datetime
     ) -> dict[datetime, AggregationResult]:
         rows = self._between(type_pk(event_type), hour_sk(start), hour_sk(end - _A_MOMENT))
-        results = (items.type_hour(row) for row in rows)
+        # A folded type's item has no figures: they are part of ``_other`` there.
+        results = (items.type_hour(row) for row in rows if not items.is_folded(row))
         return {result.window_start: result for result in results}
 
     def hot_slices(

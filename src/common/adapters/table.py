@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -78,22 +78,41 @@ class Table:
         self, pk: str, sk: str, update: str, condition: str, values: Mapping[str, object]
     ) -> bool:
         """Update an item, making it where needed; ``False`` when the condition was lost."""
+        return self._update(pk, sk, update, condition, values, returned="NONE") is not None
+
+    def update_and_get(
+        self, pk: str, sk: str, update: str, values: Mapping[str, object]
+    ) -> dict[str, Any]:
+        """Update an item, making it where needed, and return it as this very write left it."""
+        return self._update(pk, sk, update, "", values, returned="ALL_NEW") or {}
+
+    def _update(
+        self,
+        pk: str,
+        sk: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, object],
+        *,
+        returned: Literal["NONE", "ALL_NEW"],
+    ) -> dict[str, Any] | None:
         extra: dict[str, Any] = {"ExpressionAttributeValues": _placed(values)} if values else {}
         if condition:
             extra["ConditionExpression"] = condition
         with our_errors("dynamodb:UpdateItem"):
             try:
-                self._client.update_item(
+                answer = self._client.update_item(
                     TableName=self._name,
                     Key=to_item({"pk": pk, "sk": sk}),
                     UpdateExpression=update,
                     ExpressionAttributeNames=_names(update, condition),
+                    ReturnValues=returned,
                     **extra,
                 )
             except ClientError as error:
                 _raise_unless_lost(error)
-                return False
-        return True
+                return None
+        return from_item(answer.get("Attributes", {}))
 
 
 def _placed(values: Mapping[str, object]) -> dict[str, Any]:

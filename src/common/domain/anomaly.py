@@ -27,6 +27,7 @@ class PastHour:
 
     hour: datetime
     is_final: bool
+    """Whether the figures are known for good; those of a folded type are not known at all."""
     count: int = 0
     errors: int = 0
     unique_users: int = 0
@@ -38,7 +39,7 @@ class PastHour:
         """Take from a result what a baseline needs."""
         return cls(
             hour=result.window_start,
-            is_final=result.status == "final",
+            is_final=result.status == "final" and not result.is_folded,
             count=result.count,
             errors=result.errors,
             unique_users=result.unique_users,
@@ -63,8 +64,8 @@ def baseline_of(
     hours
         The hours of the baseline, the one under test left out.
     final_hours
-        Hours whose own state is final: all of the hour was seen, so a type that is not in it
-        was observed not to occur.
+        Hours whose own state is final and that have every type by its name: all of the hour was
+        seen, so a type that is not in it was observed not to occur.
     first_hour
         The first hour that the type ever occurred in; before it, nothing was expected.
 

@@ -8,30 +8,31 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, ValidationError
-from pydantic_core import PydanticCustomError
 
-from common.domain.windows import from_ms, rfc3339
+from common.domain.bad_lines import BadLine, BadLines, Position
+from common.domain.windows import from_ms
 from common.errors import FieldError, PoisonLineError
-from common.models import EnrichedEvent, EventId, EventType
+from common.models import EnrichedEvent, EventId, EventType, in_utc
 
+__all__ = ["BadLine", "Position", "StreamBatch", "StreamLine", "decode_batch", "position_of"]
+
+MAX_LINES = 50_000
+"""Lines of a record that are read: more cannot all be events in what Lambda hands over at once.
+
+Without it, millions of lines of a byte or two would take longer than an invocation may last.
+"""
 _INT32_MAX = 2**31 - 1
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-def _in_utc(instant: datetime) -> datetime:
-    """Turn an instant to UTC, unless that could leave the calendar."""
-    if not 2 <= instant.year <= 9998:
-        raise PydanticCustomError("instant_range", "outside the years 2..9998")
-    return instant.astimezone(UTC)
-
-
-_Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+_Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
+"""Instants outside the years 1970..9998 are poison: no key or partition can name them."""
 
 
 class _StreamEvent(EnrichedEvent):
@@ -52,16 +53,6 @@ class _StreamEvent(EnrichedEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
-    """Where a record stands: sequence numbers order the records of one shard."""
-
-    stream: str
-    shard: str
-    sequence: str
-    """Decimal number of up to 56 digits, as Kinesis spells it."""
-
-
-@dataclass(frozen=True, slots=True)
 class StreamLine:
     """A good line: its event and where it came from."""
 
@@ -72,33 +63,6 @@ class StreamLine:
     properties: str | None
     """The event's properties as compact JSON text."""
     context: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class BadLine:
-    """A line that no retry can fix, as it will lie in quarantine."""
-
-    position: Position
-    line: int
-    reason: str
-    """Stable code of the rule that was broken; never the value."""
-    field: str | None
-    arrived_at: datetime | None
-    raw: bytes
-
-    def as_json(self) -> bytes:
-        """Return the bytes of the quarantine object: the same for each delivery."""
-        body = {
-            "reason": self.reason,
-            **({"field": self.field} if self.field else {}),
-            "stream": self.position.stream,
-            "shard": self.position.shard,
-            "sequence": self.position.sequence,
-            "line": self.line,
-            "arrived_at": rfc3339(self.arrived_at) if self.arrived_at else None,
-            "raw_base64": base64.b64encode(self.raw).decode(),
-        }
-        return json.dumps(body, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +89,9 @@ def decode_batch(records: Iterable[Mapping[str, Any]]) -> StreamBatch:
     lines: list[StreamLine] = []
     bad: list[BadLine] = []
     for record in records:
-        for line in _decode_record(record):
-            if isinstance(line, StreamLine):
-                lines.append(line)
-            else:
-                bad.append(line)
+        good, poison = _decode_record(record)
+        lines += good
+        bad += poison
     return StreamBatch(tuple(lines), tuple(bad))
 
 
@@ -156,28 +118,30 @@ def position_of(record: Mapping[str, Any]) -> Position:
     return Position(stream, shard, sequence)
 
 
-def _decode_record(record: Mapping[str, Any]) -> Iterator[StreamLine | BadLine]:
-    position, arrived_at = position_of(record), _arrived_at(record)
-
-    def bad(line: int, error: PoisonLineError, raw: bytes) -> BadLine:
-        [problem] = error.errors
-        return BadLine(position, line, problem.rule, problem.field, arrived_at, raw)
-
+def _decode_record(record: Mapping[str, Any]) -> tuple[Sequence[StreamLine], Sequence[BadLine]]:
+    position = position_of(record)
+    bad = BadLines(position, _arrived_at(record))
     data = record["kinesis"].get("data")
     try:
         packed = _unpack(data)
     except PoisonLineError as error:
-        yield bad(0, error, data.encode("utf-8", "replace") if isinstance(data, str) else b"")
-        return
-    for number, raw in enumerate(packed.split(b"\n")):
-        if not raw.strip():
+        raw = data.encode("utf-8", "replace") if isinstance(data, str) else b""
+        bad.add(0, error, raw)
+        return (), bad.found(raw)
+    good: list[StreamLine] = []
+    lines = ((number, line) for number, line in enumerate(packed.split(b"\n")) if line.strip())
+    for nth, (number, line) in enumerate(lines):
+        if nth >= MAX_LINES:
+            bad.add(number, _UNREAD, line)
             continue
         try:
-            event, properties, context = _decode_line(raw)
+            event, properties, context = _decode_line(line)
         except PoisonLineError as error:
-            yield bad(number, error, raw)
+            bad.add(number, error, line)
         else:
-            yield StreamLine(position, number, event, properties, context)
+            bad.end_run()
+            good.append(StreamLine(position, number, event, properties, context))
+    return good, bad.found(packed)
 
 
 def _arrived_at(record: Mapping[str, Any]) -> datetime | None:
@@ -227,3 +191,6 @@ def _json(field: str, value: dict[str, Any] | None) -> str | None:
 
 def _poison(rule: str, field: str, message: str) -> PoisonLineError:
     return PoisonLineError(message, errors=[FieldError(field, rule, message)])
+
+
+_UNREAD = _poison("too_many_lines", "", f"a record may hold at most {MAX_LINES} lines")

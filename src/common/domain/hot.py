@@ -7,6 +7,7 @@ what the window holds is a function of its mark alone: of neither batches nor re
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -16,6 +17,13 @@ from common.domain.histogram import Histogram
 from common.domain.keys import OTHER_TYPES, hot_pk, hot_sk, sequence_mark
 from common.domain.windows import HOUR, hour_of, metric_window_of
 from common.models import EnrichedEvent
+
+MAX_LATENCY_BYTES = 310_000
+"""Bytes of a window's histograms from which on no further latency is taken into them.
+
+DynamoDB takes items of 400 KB. The rest of a window, 200 types and ``_other`` with names of 128
+characters, stays under 40 KB; 201 histograms with a value in every bucket have 280 KB.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +144,15 @@ def counted(
     max_types
         How many types a window names. Types are admitted in stream order, so that which ones
         does not depend on the batches; the rest are counted together as ``_other``.
+
+    Notes
+    -----
+    Latencies are taken in stream order until the histograms have :data:`MAX_LATENCY_BYTES`. That
+    is no matter of the batches either: each latency is taken or not by what came before it.
     """
     types = dict(window.types) if window else {}
     named = len(types) - (OTHER_TYPES in types)
-    latencies: dict[str, list[float]] = {}
+    latencies: list[tuple[str, float]] = []
     for sample in (sample for record in records for sample in record.samples):
         name = sample.event_type
         if name not in types:
@@ -147,13 +160,42 @@ def counted(
         old = types.get(name, TypeCount(0, 0))
         types[name] = TypeCount(old.count + 1, old.errors + sample.is_error, old.latency)
         if sample.latency_ms is not None:
-            latencies.setdefault(name, []).append(sample.latency_ms)
-    for name, values in latencies.items():
-        old = types[name]
-        types[name] = TypeCount(old.count, old.errors, _with_latencies(old.latency, values))
-    return HotWindow(types, records[-1].mark)
+            latencies.append((name, sample.latency_ms))
+    return HotWindow(_with_latencies(types, latencies), records[-1].mark)
 
 
-def _with_latencies(stored: bytes | None, values_ms: Sequence[float]) -> bytes:
+def _with_latencies(
+    types: Mapping[str, TypeCount], latencies: Sequence[tuple[str, float]]
+) -> Mapping[str, TypeCount]:
+    """Take latencies one after another for as long as the histograms are below their limit."""
+    if _latency_bytes(types) >= MAX_LATENCY_BYTES:
+        return types
+    whole = _merged(types, latencies)
+    if _latency_bytes(whole) < MAX_LATENCY_BYTES:
+        return whole
+    # A histogram never gets shorter, so the first latency that reaches the limit can be searched.
+    enough = bisect_left(
+        range(len(latencies)),
+        MAX_LATENCY_BYTES,
+        key=lambda taken: _latency_bytes(_merged(types, latencies[:taken])),
+    )
+    return _merged(types, latencies[:enough])
+
+
+def _latency_bytes(types: Mapping[str, TypeCount]) -> int:
+    return sum(len(of.latency) for of in types.values() if of.latency)
+
+
+def _merged(
+    types: Mapping[str, TypeCount], latencies: Iterable[tuple[str, float]]
+) -> Mapping[str, TypeCount]:
+    values_ms: dict[str, list[float]] = {}
+    for name, latency_ms in latencies:
+        values_ms.setdefault(name, []).append(latency_ms)
+    return {**types, **{name: _longer(types[name], values_ms[name]) for name in values_ms}}
+
+
+def _longer(of: TypeCount, values_ms: Sequence[float]) -> TypeCount:
     new = Histogram.of(values_ms)
-    return (Histogram.decode(stored).merged(new) if stored else new).encode()
+    whole = Histogram.decode(of.latency).merged(new) if of.latency else new
+    return TypeCount(of.count, of.errors, whole.encode())

@@ -83,7 +83,9 @@ def lake_prefix(hour: datetime) -> str:
     >>> lake_prefix(datetime(2026, 2, 20, 14, tzinfo=UTC))
     'events/year=2026/month=02/day=20/hour=14/'
     """
-    return hour_of(hour).strftime("events/year=%Y/month=%m/day=%d/hour=%H/")
+    utc = hour_of(hour)
+    day = f"year={utc.year:04d}/month={utc.month:02d}/day={utc.day:02d}"
+    return f"{LAKE_PREFIX}{day}/hour={utc.hour:02d}/"
 
 
 def lake_key(hour: datetime, stream: str, shard: str, first: str, last: str) -> str:
@@ -92,5 +94,5 @@ def lake_key(hour: datetime, stream: str, shard: str, first: str, last: str) -> 
 
 
 def quarantine_key(stream: str, shard: str, sequence: str, line: int) -> str:
-    """Return the key under which one bad line of a record is kept."""
+    """Return the key under which a bad line is kept, or a record of many by its first."""
     return f"{QUARANTINE_PREFIX}{stream}/{shard}/{sequence}-{line}.json"

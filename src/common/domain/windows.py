@@ -36,7 +36,9 @@ def iso_hour(instant: datetime) -> str:
     >>> iso_hour(datetime(2026, 2, 20, 14, 30, tzinfo=UTC))
     '2026-02-20T14'
     """
-    return instant.astimezone(UTC).strftime(_ISO_HOUR)
+    utc = instant.astimezone(UTC)
+    # Not strftime: it does not pad years, and names must sort as text.
+    return f"{utc.year:04d}-{utc.month:02d}-{utc.day:02d}T{utc.hour:02d}"
 
 
 def parse_iso_hour(name: str) -> datetime:

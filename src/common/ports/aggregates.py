@@ -22,6 +22,8 @@ class HourProgress:
     """The generation that the results have seen; ``None`` before the first aggregation."""
     status: ResultStatus | None = None
     is_open: bool = False
+    attempt: int = 0
+    """How many aggregations of the hour were begun; the newest has this number."""
 
     @property
     def is_dirty(self) -> bool:
@@ -49,6 +51,10 @@ class HourSummary:
     """Types with events in the hour, sorted."""
     aggregated_at: datetime
     run_id: str
+    attempt: int = 0
+    """The number that the hour gave when the aggregation began; a later one replaces this."""
+    folded: int = 0
+    """Types with events that have no result of their own, being added up as ``_other``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +69,22 @@ class TypeSpan:
 class AggregateStore(Protocol):
     """Every read is consistent, except of what is found through the index of open hours.
 
-    What is written replaces only what is older: of an earlier generation, or of the same one,
-    unless that is final and the new one is not.
+    What is written replaces only what an earlier attempt wrote, or the same one. Two attempts may
+    see the same rows and still judge them by different pasts, so the generation can't order them.
+    What is final is not replaced by what is provisional and saw the same generation.
 
     Every method raises ``ThrottledError`` or ``StoreError`` when the store does not answer.
     """
 
     def hour(self, hour: datetime) -> HourProgress:
         """Return the state of one hour."""
+        ...
+
+    def begin(self, hour: datetime) -> HourProgress:
+        """Open an hour for one more aggregation, and return its state with that one's number.
+
+        Number and state are of one instant: a later attempt sees no earlier generation.
+        """
         ...
 
     def open_hours(self, before: datetime) -> list[HourProgress]:
@@ -82,7 +96,11 @@ class AggregateStore(Protocol):
         ...
 
     def final_hours(self, start: datetime, end: datetime) -> set[datetime]:
-        """Return the hours of ``[start, end)`` whose results are final."""
+        """Return the hours of ``[start, end)`` that are final and have every type by its name.
+
+        Those in which types were folded are left out: a type that has no result there may have
+        occurred.
+        """
         ...
 
     def result(self, event_type: str, hour: datetime) -> AggregationResult | None:
@@ -106,6 +124,8 @@ class AggregateStore(Protocol):
     def put_results(self, results: Sequence[AggregationResult]) -> None:
         """Write results, each over an older one only.
 
+        Of a type that was folded there are no figures afterwards, only the mark that says so.
+
         Raises
         ------
         ConditionLostError
@@ -116,8 +136,8 @@ class AggregateStore(Protocol):
     def finish_hour(self, summary: HourSummary) -> None:
         """Write the hour's state, over an older one only.
 
-        The hour is closed if it is final and no rows came since its generation was read;
-        otherwise it stays open, or is opened.
+        The hour is closed if it is final, no rows came since its generation was read, and no
+        other attempt has begun since; otherwise it stays open, or is opened.
 
         Raises
         ------

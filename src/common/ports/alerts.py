@@ -23,16 +23,16 @@ class AlertOutbox(Protocol):
     Every method raises ``ThrottledError`` or ``StoreError`` when the store does not answer.
     """
 
-    def record(self, alerts: Sequence[AnomalyAlert], generation: int) -> None:
+    def record(self, alerts: Sequence[AnomalyAlert], attempt: int) -> None:
         """Have each alert sent, unless it was sent before.
 
         A row that waits takes the newer figures; one that was resolved unsent waits again; one
-        that was sent stays sent, and is no longer resolved. What a newer generation of the hour
+        that was sent stays sent, and is no longer resolved. What a later attempt at the hour
         wrote is left alone.
         """
         ...
 
-    def resolve(self, hour: datetime, still: Set[str], generation: int, at: datetime) -> None:
+    def resolve(self, hour: datetime, still: Set[str], attempt: int, at: datetime) -> None:
         """Mark the alerts of an hour that its results no longer bear out.
 
         Parameters
@@ -41,19 +41,20 @@ class AlertOutbox(Protocol):
             The hour that was aggregated again.
         still
             Ids of the alerts that hold.
-        generation
-            Generation of the results; rows that a newer one wrote are left alone.
+        attempt
+            Attempt that the results are of; rows that a later one wrote are left alone.
         at
             Instant to mark them with.
 
         Notes
         -----
         A waiting row becomes ``RESOLVED``. One that was sent stays ``SENT`` and carries
-        ``resolved_at``, since nobody can take back what a reader has seen.
+        ``resolved_at``, since nobody can take back what a reader has seen. One that is resolved
+        already takes the attempt, so that an earlier one can't bring it back.
         """
         ...
 
-    def resolve_one(self, alert: AnomalyAlert, generation: int, at: datetime) -> None:
+    def resolve_one(self, alert: AnomalyAlert, attempt: int, at: datetime) -> None:
         """Mark one alert as :meth:`resolve` does."""
         ...
 

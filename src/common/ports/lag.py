@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
 
-class LagReader(Protocol):
-    """Tells the age of the newest record that has been read."""
+@dataclass(frozen=True)
+class Lag:
+    """What was last seen of the reading of the stream.
 
-    def iterator_age(self, now: datetime) -> timedelta | None:
-        """Return the greatest iterator age of the last minutes; ``None`` when nothing is known.
+    Attributes
+    ----------
+    seen_at
+        When it was seen. Of the time after it nothing is known, also when the reader has gone
+        silent: what was seen earlier doesn't vouch for it.
+    age
+        The greatest iterator age of the last minutes.
+    """
+
+    seen_at: datetime
+    age: timedelta
+
+
+class LagReader(Protocol):
+    """Tells how far the reader of the stream was behind when it was last seen."""
+
+    def read(self, now: datetime) -> Lag | None:
+        """Return what was seen in the last minutes; ``None`` when nothing is known.
 
         Raises
         ------

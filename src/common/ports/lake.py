@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.domain.decode import BadLine, StreamLine
+from common.domain.bad_lines import BadLine
+from common.domain.decode import StreamLine
 
 
 @dataclass(frozen=True, slots=True)

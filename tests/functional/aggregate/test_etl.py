@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Set
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from aggregate import handler
+from aggregate import figures, handler
 from aggregate.requests import MAX_RANGE_HOURS
 from common.domain.windows import HOUR
 from common.errors import InvalidRequestError, StoreError
 from common.observability import metrics
 from common.ports.aggregates import TypeSpan
 from fakes.aggregate_builders import NINE, RULES, World, a_line, a_quiet_past, a_window, lines_of
+from fakes.aggregates import no_step
+from fakes.alerts import MemoryAlertOutbox
 
 EVENTS = Path(__file__).parents[3] / "events"
 
@@ -170,6 +173,106 @@ def test_a_type_that_was_not_seen_for_a_whole_baseline_is_forgotten() -> None:
     world.call(**a_window())
 
     assert ("click", NINE) not in world.store.results
+
+
+def test_a_known_type_that_is_folded_has_no_figures_of_that_hour_and_not_a_zero(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(figures, "MAX_TYPES_PER_HOUR", 2)
+    world = World()
+    a_quiet_past(world, 30)
+    world.put(lines_of("rare", 3))
+    world.call(**a_window())
+    assert world.result("rare").count == 3
+
+    world.put([*lines_of("click", 100), *lines_of("flood", 9), *lines_of("other", 1)])
+    world.store.spans["flood"] = TypeSpan("flood", NINE - HOUR, NINE - HOUR)
+    world.call(**a_window())
+
+    assert (world.result("click").count, world.result("flood").count) == (100, 9)
+    assert world.result("rare").is_folded
+    assert world.result("rare").anomalies == ()
+    assert world.result("_other").count == 4
+    assert world.store.summaries[NINE].folded == 2
+    assert "other" not in world.store.spans
+    assert NINE not in world.store.final_hours(NINE, NINE + HOUR)
+
+
+def test_an_hour_in_which_a_type_was_folded_is_no_past_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(figures, "MAX_TYPES_PER_HOUR", 1)
+    world = World()
+    a_quiet_past(world, 30)
+    world.store.spans["older"] = TypeSpan("older", NINE - 40 * HOUR, NINE - HOUR)
+    world.put([*lines_of("click", 100), *lines_of("older", 5)])
+    following = NINE + HOUR
+    world.put_clicks(412, following)
+    world.now = following + timedelta(minutes=70)
+
+    world.call(**a_window(hours=2))
+    [in_one_call] = world.result("click", following).anomalies
+    world.call(**a_window(following))
+    [by_itself] = world.result("click", following).anomalies
+
+    assert world.result("click").is_folded
+    assert in_one_call.baseline_windows == by_itself.baseline_windows == 30
+    assert in_one_call.baseline_mean == by_itself.baseline_mean > 95
+
+
+def test_of_two_runs_that_saw_the_same_rows_the_one_that_began_last_decides() -> None:
+    world = World()
+    a_quiet_past(world, 48)
+    world.put_clicks(412, NINE)
+    stalled = _StallsBeforeResolving(world)
+    finds_nothing = replace(world.deps(), alerts=stalled, rules=replace(RULES, threshold=1e6))
+
+    world_deps, world.deps = world.deps, lambda: finds_nothing  # type: ignore[method-assign]
+    answer = world.call(**a_window())
+    world.deps = world_deps  # type: ignore[method-assign]
+
+    assert answer["status"] == "provisional"
+    assert {row.state for row in world.alerts.rows.values()} == {"PENDING"}
+    assert world.call(action="notify") == {"sent": 2, "pending": 0}
+    assert [each.hour for each in world.store.open_hours(NINE + HOUR)] == [NINE]
+
+
+class _StallsBeforeResolving(MemoryAlertOutbox):
+    """Has a whole other run, which finds anomalies, happen before its own alerts are settled."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.rows = world.alerts.rows
+        self._others = World(now=world.now, store=world.store, alerts=world.alerts)
+        self._others.figures = world.figures
+
+    def resolve(self, hour: datetime, still: Set[str], attempt: int, at: datetime) -> None:
+        self._others.call(**a_window())
+        super().resolve(hour, still, attempt, at)
+
+
+def test_a_run_that_dies_leaves_the_hour_open_even_if_it_was_closed() -> None:
+    world = World()
+    world.put_clicks(100, NINE)
+    world.call(**a_window())
+    assert world.store.open_hours(NINE + HOUR) == []
+
+    world.store.step = _fail_at("put_result")
+    with pytest.raises(StoreError):
+        world.call(**a_window())
+    world.store.step = no_step
+
+    assert [each.hour for each in world.store.open_hours(NINE + HOUR)] == [NINE]
+    world.run(scheduled_time="2026-11-20T11:10:00Z")
+    assert NINE not in [each.hour for each in world.store.open_hours(NINE + HOUR)]
+
+
+def _fail_at(name: str) -> Callable[[str], None]:
+    def step(called: str) -> None:
+        if called == name:
+            raise StoreError("dynamodb:PutItem failed: InternalServerError")
+
+    return step
 
 
 def test_a_late_event_has_its_hour_done_again() -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,22 +22,25 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from aggregate import figures
+from aggregate import figures, lake_table
 from aggregate.figures import Figures, HourFigures, compute
 from aggregate.lake_hour import LakeHours
 from common.adapters.parquet import encode
 from common.domain.decode import StreamLine
 from common.domain.keys import lake_key
+from common.domain.windows import HOUR
 from common.errors import StoreError
 from fakes.aggregate_builders import NINE, a_line
 from fakes.lake_reader import MemoryLakeReader
 
 
-def figures_of(*objects: Sequence[StreamLine], known: Iterable[str] = ()) -> HourFigures:
+def figures_of(
+    *objects: Sequence[StreamLine], known: Mapping[str, datetime] | None = None
+) -> HourFigures:
     lake = MemoryLakeReader()
     for n, lines in enumerate(objects):
         lake.objects[lake_key(NINE, "stream", "shard", str(n), str(n))] = encode(lines)
-    return LakeHours(lake, memory_mb=128)(NINE, frozenset(known))
+    return LakeHours(lake, memory_mb=128)(NINE, known or {})
 
 
 def test_an_hour_adds_up_by_type_and_in_all() -> None:
@@ -121,7 +127,7 @@ def test_a_user_of_two_types_is_one_user_of_all() -> None:
 def test_an_absurd_latency_cannot_break_the_arithmetic(latency: float) -> None:
     found = figures_of([a_line("1", latency_ms=latency)])
 
-    assert found.total.latency_p99 == figures.MAX_LATENCY_MS
+    assert found.total.latency_p99 == lake_table.MAX_LATENCY_MS
 
 
 def test_made_up_types_are_added_up_and_known_types_keep_their_own(
@@ -132,16 +138,36 @@ def test_made_up_types_are_added_up_and_known_types_keep_their_own(
         a_line(f"{n}-{k}", event_type=f"t{n}", user_id="u") for n in range(6) for k in range(n + 1)
     ]
 
-    found = figures_of(lines, known=["t0", "gone"])
+    known = {"t0": NINE - 2 * HOUR, "t1": NINE - HOUR, "gone": NINE - HOUR, "t5": NINE}
+
+    found = figures_of(lines, known=known)
 
     assert {name: each.count for name, each in found.types.items()} == {
         "t0": 1,
+        "t1": 2,
         "t5": 6,
-        "t4": 5,
-        "_other": 2 + 3 + 4,
+        "_other": 3 + 4 + 5,
     }
+    assert (found.folded, found.folded_known) == (3, ())
     assert found.types["_other"].unique_users == 1
     assert found.total.count == 21
+
+
+def test_of_too_many_known_types_the_oldest_keep_their_own_and_the_others_are_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(figures, "MAX_TYPES_PER_HOUR", 2)
+    flood = [a_line(f"{n}-{k}", event_type=f"new{n}") for n in range(3) for k in range(5)]
+    known = {"new0": NINE - HOUR, "new1": NINE - HOUR, "old": NINE - 9 * HOUR, "gone": NINE}
+
+    found = figures_of([*flood, a_line("1", event_type="old")], known=known)
+
+    assert {name: each.count for name, each in found.types.items()} == {
+        "old": 1,
+        "new0": 5,
+        "_other": 10,
+    }
+    assert (found.folded, found.folded_known) == (2, ("new1",))
 
 
 def test_objects_of_an_older_schema_stay_readable() -> None:
@@ -153,9 +179,58 @@ def test_objects_of_an_older_schema_stay_readable() -> None:
     lake.objects[lake_key(NINE, "s", "s", "0", "0")] = sink.getvalue().to_pybytes()
     lake.objects[lake_key(NINE, "s", "s", "1", "1")] = new
 
-    found = LakeHours(lake, memory_mb=128)(NINE, ())
+    found = LakeHours(lake, memory_mb=128)(NINE, {})
 
     assert (found.total.count, found.total.latency_p50) == (2, 6.0)
+
+
+def test_a_column_that_no_object_of_a_scan_has_is_null(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lake_table, "OBJECTS_PER_SCAN", 1)
+    lake = MemoryLakeReader()
+    for n in range(3):
+        table = pq.read_table(pa.BufferReader(encode([a_line(str(n), latency_ms=7.0)])))
+        sink = pa.BufferOutputStream()
+        pq.write_table(table.drop_columns(["latency_ms"]) if n == 0 else table, sink)
+        lake.objects[lake_key(NINE, "s", "s", str(n), str(n))] = sink.getvalue().to_pybytes()
+
+    found = LakeHours(lake, memory_mb=128)(NINE, {})
+
+    assert (found.total.count, found.total.latency_count, found.rows) == (3, 2, 3)
+
+
+_MANY_OBJECTS = """
+import resource, sys
+from pathlib import Path
+from aggregate.figures import compute
+
+root = Path(sys.argv[1])
+objects = {file: "key" for file in sorted((root / "objects").iterdir())}
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = compute(objects, root / "spill", known={}, memory_mb=64)
+grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+print(found.rows, found.total.count, grown // 1024)
+"""
+
+
+def test_many_small_objects_take_no_more_memory_than_a_few_hundred(tmp_path: Path) -> None:
+    (tmp_path / "objects").mkdir()
+    (tmp_path / "spill").mkdir()
+    data = encode([a_line("1"), a_line("2")])
+    for n in range(5000):
+        (tmp_path / "objects" / f"{n:06d}.parquet").write_bytes(data)
+
+    # A process of its own, since the peak of this one is that of all tests before.
+    run = subprocess.run(
+        [sys.executable, "-c", _MANY_OBJECTS, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    rows, count, grown_mb = map(int, run.stdout.split())
+    assert (rows, count) == (10_000, 2)
+    assert grown_mb < 250  # measured: 106; in one scan: 455
 
 
 def test_an_object_that_is_no_parquet_is_named() -> None:
@@ -165,17 +240,17 @@ def test_an_object_that_is_no_parquet_is_named() -> None:
     lake.objects[broken] = b"PAR1 but not for long"
 
     with pytest.raises(StoreError, match=f"the lake object {broken} cannot be read"):
-        LakeHours(lake, memory_mb=128)(NINE, ())
+        LakeHours(lake, memory_mb=128)(NINE, {})
 
 
 def test_the_files_are_removed_whatever_happens() -> None:
     lake = MemoryLakeReader()
     read = LakeHours(lake, memory_mb=128)
     lake.objects[lake_key(NINE, "stream", "shard", "1", "1")] = encode([a_line("1")])
-    read(NINE, ())
+    read(NINE, {})
     lake.objects[lake_key(NINE, "stream", "shard", "2", "2")] = b"broken"
     with pytest.raises(StoreError):
-        read(NINE, ())
+        read(NINE, {})
 
     assert len(lake.directories) == 2
     assert not any(directory.parent.exists() for directory in lake.directories)
@@ -187,7 +262,7 @@ def test_an_hour_larger_than_the_memory_spills_and_is_still_exact(tmp_path: Path
     _write_copies(file, events)
 
     with watching(scratch) as seen:
-        found = compute({file: "key"}, scratch, known=(), memory_mb=160)
+        found = compute({file: "key"}, scratch, known={}, memory_mb=160)
 
     assert seen, "nothing was spilled: the hour is too small to show anything"
     assert (found.rows, found.total.count) == (2 * events, events)
@@ -234,7 +309,7 @@ def test_a_memory_that_is_too_small_says_what_to_raise(tmp_path: Path) -> None:
     _write_copies(file, 200_000)
 
     with pytest.raises(StoreError, match="does not fit 8 MiB: raise DUCKDB_MEMORY_MB"):
-        compute({file: "key"}, scratch, known=(), memory_mb=8)
+        compute({file: "key"}, scratch, known={}, memory_mb=8)
 
 
 IDS = st.sampled_from([f"e{n}" for n in range(12)])

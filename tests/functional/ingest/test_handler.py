@@ -9,8 +9,11 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from moto import mock_aws
+from moto.core.botocore_stubber import MockRawResponse
 
+from common.adapters.kinesis import KinesisSink
 from common.observability import metrics
 from fakes.ingest_builders import NOON, LambdaContext, a_gateway_event
 from fakes.ingest_client import Post, posting_to
@@ -157,6 +160,33 @@ def test_an_event_outside_the_time_limits_is_told_them(post: Post) -> None:
     assert answer.status == 400
     assert [e["rule"] for e in answer.body["errors"]] == ["outside_time_limits"]
     assert "168 hours" in answer.body["detail"]
+
+
+@pytest.mark.usefixtures("post")
+def test_what_was_acknowledged_is_said_even_if_the_next_answer_is_unreadable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def send(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        calls.append(len(json.loads(request.body or b"")["Records"]))
+        results = [{"SequenceNumber": "1", "ShardId": "s"}] * (calls[0] - 1)
+        first = json.dumps({"Records": [{"ErrorCode": "InternalFailure"}, *results]}).encode()
+        body = MockRawResponse(first if len(calls) == 1 else b"<html>")
+        return AWSResponse(request.url, 200, {}, body)  # type: ignore[arg-type]
+
+    calls: list[int] = []
+    client = boto3.client(
+        "kinesis", region_name="eu-central-1", aws_access_key_id="x", aws_secret_access_key="x"
+    )
+    client.meta.events.register("before-send", send)
+    post = posting_to(KinesisSink(client, "s"), monkeypatch)
+
+    answer = post([{"event_type": "x"}] * 50, path="/events/batch")
+
+    assert answer.status == 207
+    assert calls == [8, 1, 1]
+    assert answer.body["accepted"] > 0
+    assert answer.body["retry"] == 50 - answer.body["accepted"] > 0
+    assert all(row["event_id"] for row in answer.body["results"])
 
 
 def test_an_idempotency_key_makes_a_repeated_request_the_same_events(

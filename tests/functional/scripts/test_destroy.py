@@ -31,7 +31,8 @@ TEMPLATE = json.dumps(
 
 
 @pytest.fixture
-def script() -> ModuleType:
+def script(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
     spec = importlib.util.spec_from_file_location("destroy", ROOT / "scripts" / "destroy.py")
     assert spec is not None
     assert spec.loader is not None
@@ -99,3 +100,47 @@ def test_nothing_happens_unless_the_name_is_typed(
         script.main([])
 
     assert len(buckets(session)) == 1
+
+
+def test_nobody_at_the_terminal_deletes_nothing(
+    script: ModuleType, session: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("builtins.input", nobody)
+    monkeypatch.setattr(script, "settings", lambda _: {"stack_name": "es", "region": "eu-west-1"})
+
+    with pytest.raises(SystemExit, match="nobody to ask"):
+        script.main([])
+
+    assert len(buckets(session)) == 1
+
+
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        pytest.param({}, "no AWS region", id="no region"),
+        pytest.param(
+            {"AWS_DEFAULT_REGION": "eu-west-1"}, "no AWS credentials", id="no credentials"
+        ),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_asked(
+    script: ModuleType,
+    environment: dict[str, str],
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(script, "settings", lambda _: {"stack_name": "es"})
+
+    with pytest.raises(SystemExit, match=told):
+        script.main([])

@@ -10,6 +10,8 @@ from template.checks.reading import ROOT, Template
 
 Parameter = dict[str, Any]
 
+PROCESS_TIMEOUT_S = 60
+
 
 def default_of(parameter: Parameter) -> str:
     """Return a parameter's default as CloudFormation passes it on."""
@@ -106,8 +108,13 @@ def clashes(values: dict[str, str]) -> list[str]:
         "counters must outlive the stream by a day, or a redelivery counts twice": (
             number["MetricRetentionDays"] * 24 > number["StreamRetentionHours"] + 24
         ),
-        "the ETL must start two minutes after the grace, or every hour waits for the next run": (
-            number["EtlMinute"] >= number["EtlGraceMinutes"] + 2
+        # A minute that the lag is counted from its start, one until it is over, two until
+        # CloudWatch shows it.
+        "the ETL must start four minutes after the grace, or every hour waits for the next run": (
+            number["EtlMinute"] >= number["EtlGraceMinutes"] + 4
+        ),
+        "the grace must cover a batch's window and its call, whose age no metric tells": (
+            number["EtlGraceMinutes"] * 60 >= number["BatchWindowSeconds"] + PROCESS_TIMEOUT_S
         ),
         "there must be four times as many buckets as shards": (
             number["PartitionBuckets"] >= 4 * number["ShardCount"]
@@ -118,6 +125,18 @@ def clashes(values: dict[str, str]) -> list[str]:
         ),
     }
     return [rule for rule, holds in rules.items() if not holds]
+
+
+def records_dropped_first(template: Template) -> list[str]:
+    """Find a record age that some retention is too short for.
+
+    CloudFormation can't compare two parameters, so the bounds alone must rule it out.
+    """
+    oldest_s = int(template["Parameters"]["MaximumRecordAgeSeconds"]["MaxValue"])
+    kept_s = int(template["Parameters"]["StreamRetentionHours"]["MinValue"]) * 3600
+    if oldest_s < kept_s:
+        return []
+    return [f"a record may be {oldest_s} s old, and the stream drops it after {kept_s} s"]
 
 
 def _is_number(value: str) -> bool:

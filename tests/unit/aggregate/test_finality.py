@@ -32,6 +32,22 @@ def test_an_hour_is_final_when_it_is_closed_and_drained(
     assert is_final(NINE, watermark, GRACE) is expected
 
 
+@pytest.mark.parametrize(
+    ("silent_minutes", "expected"),
+    [
+        pytest.param(1, True, id="seen a minute ago, behind the grace"),
+        pytest.param(2, False, id="seen before the grace was over, and never since"),
+    ],
+)
+def test_a_reader_that_went_silent_vouches_only_for_the_time_before(
+    silent_minutes: int, expected: bool
+) -> None:
+    lag = MemoryLag(timedelta(0), silence=timedelta(minutes=silent_minutes))
+    watermark = read_watermark(lag, NINE + timedelta(minutes=66))
+
+    assert is_final(NINE, watermark, GRACE) is expected
+
+
 def test_without_a_known_lag_no_hour_is_final() -> None:
     watermark = read_watermark(MemoryLag(None), NINE + timedelta(days=30))
 

@@ -34,3 +34,18 @@ def test_a_wrong_value_is_refused_naming_the_variable_but_not_the_value() -> Non
         IngestConfig.from_env(INGEST | {"PARTITION_BUCKETS": "many"})
 
     assert "many" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("config", "variable", "value"),
+    [
+        (ProcessConfig, "MAX_TYPES_PER_WINDOW", "201"),
+        (IngestConfig, "MAX_EVENT_AGE_HOURS", "219001"),
+        (IngestConfig, "MAX_EVENT_FUTURE_MINUTES", "1441"),
+    ],
+)
+def test_a_value_that_another_guarantee_excludes_is_refused(
+    config: type[Config], variable: str, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=f"{variable}: Input should be less than or equal"):
+        config.from_env({variable: value})

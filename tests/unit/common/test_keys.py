@@ -42,4 +42,5 @@ def test_names_never_change() -> None:
     assert keys.lake_key(AT, "s", "shardId-0", "1", "9") == (
         "events/year=2026/month=02/day=20/hour=14/s-shardId-0-1-9.parquet"
     )
+    assert keys.lake_prefix(AT.replace(year=150)).startswith("events/year=0150/month=02/")
     assert keys.quarantine_key("s", "shardId-0", "7", 3) == "quarantine/s/shardId-0/7-3.json"

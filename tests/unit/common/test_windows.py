@@ -28,6 +28,12 @@ def test_a_window_holds_its_instant(at: datetime) -> None:
     assert hour_of(metric_window_of(at)) == hour_of(at)
 
 
+@given(st.datetimes(timezones=st.just(UTC)), st.datetimes(timezones=st.just(UTC)))
+def test_names_of_hours_order_as_the_hours_do_in_any_year(one: datetime, other: datetime) -> None:
+    assert (iso_hour(one) < iso_hour(other)) is (hour_of(one) < hour_of(other))
+    assert len(iso_hour(one)) == 13
+
+
 @given(instants)
 def test_an_hour_is_found_again_by_its_name(at: datetime) -> None:
     assert parse_iso_hour(iso_hour(at)) == hour_of(at)

@@ -88,8 +88,8 @@ def test_the_limits_hold_for_the_corrected_time() -> None:
 
 INSTANTS = st.one_of(
     st.none(),
-    st.integers(-62_135_510_400_000, 253_402_214_400_000),
-    st.sampled_from(["0001-01-02T00:00:00Z", "9999-12-30T23:59:59.999Z"]),
+    st.integers(0, 253_370_764_799_999),
+    st.sampled_from(["1970-01-01T00:00:00Z", "9998-12-31T23:59:59.999Z"]),
 )
 
 

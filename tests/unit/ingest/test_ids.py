@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 import uuid
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import InvalidRequestError
-from ingest.ids import ENTROPY_BYTES, derived_ids, idempotency_key, time_ordered_ids
+from common.models import IngestEvent
+from ingest.ids import ENTROPY_BYTES, KeyedIds, idempotency_key, time_ordered_ids
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
@@ -40,13 +42,78 @@ def test_later_ids_sort_after_earlier_ones() -> None:
     assert time_ordered_ids(1, b"\xff" * 10) < time_ordered_ids(2, b"\x00" * 10)
 
 
-def test_the_same_request_gets_the_same_ids_and_another_gets_others() -> None:
-    ids = derived_ids("public", "key-1", 3)
+CART = [
+    {"event_type": "view", "user_id": "u1"},
+    {"event_type": "add", "user_id": "u1", "properties": {"sku": "a", "n": 1}},
+    {"event_type": "add", "user_id": "u1", "properties": {"sku": "b", "n": 1}},
+]
 
-    assert ids == derived_ids("public", "key-1", 3)
+
+def ids_of(events: list[dict[str, Any]], key: str = "key-1", source: str = "public") -> list[str]:
+    keyed = KeyedIds(source, key)
+    return [keyed.of(IngestEvent.model_validate(event)) for event in events]
+
+
+def test_the_same_request_gets_the_same_ids_and_another_gets_others() -> None:
+    ids = ids_of(CART)
+
+    assert ids == ids_of(CART)
     assert len(set(ids)) == 3
-    assert set(ids).isdisjoint(derived_ids("public", "key-2", 3))
-    assert set(ids).isdisjoint(derived_ids("other", "key-1", 3))
+    assert set(ids).isdisjoint(ids_of(CART, key="key-2"))
+    assert set(ids).isdisjoint(ids_of(CART, source="other"))
+
+
+@given(st.permutations(CART), st.integers(0, 3))
+def test_a_part_of_a_request_keeps_its_ids_in_any_order(
+    events: list[dict[str, Any]], size: int
+) -> None:
+    ids = dict(zip(map(str, CART), ids_of(CART), strict=True))
+
+    assert ids_of(events[:size]) == [ids[str(event)] for event in events[:size]]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"event_type": "add2"},
+        {"user_id": None},
+        {"anonymous_id": "u1"},
+        {"session_id": "s"},
+        {"timestamp": "2026-02-20T12:00:00.001Z"},
+        {"sent_at": "2026-02-20T12:00:00Z"},
+        {"latency_ms": 1},
+        {"is_error": False},
+        {"properties": {"sku": "a", "n": 2}},
+        {"properties": {"sku": "a", "n": 1, "m": None}},
+        {"context": {}},
+    ],
+    ids=str,
+)
+def test_an_event_that_differs_in_anything_has_another_id(change: dict[str, Any]) -> None:
+    event = CART[1] | {"timestamp": "2026-02-20T12:00:00Z"}
+
+    assert ids_of([event]) != ids_of([event | change])
+
+
+def test_spelling_and_order_of_the_fields_do_not_change_an_id() -> None:
+    one = {"event_type": "x", "user_id": "u", "timestamp": 1771588800000, "properties": {"a": 1}}
+    same = {
+        "metadata": {"a": 1},
+        "timestamp": "2026-02-20T13:00:00+01:00",
+        "userId": "u",
+        "session_id": None,
+        "action": "x",
+    }
+
+    assert ids_of([one]) == ids_of([same])
+
+
+def test_equal_events_of_one_request_are_told_apart_by_their_number() -> None:
+    two, one = ids_of([CART[0], CART[1], CART[0]]), ids_of([CART[0]])
+
+    assert len(set(two)) == 3
+    assert one == [two[0]]
+    assert ids_of([CART[0], CART[0]]) == [two[0], two[2]]
 
 
 def test_a_request_without_the_header_has_no_key() -> None:

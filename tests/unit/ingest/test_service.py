@@ -104,6 +104,32 @@ def test_an_idempotency_key_gives_a_repeated_request_the_same_ids() -> None:
     assert ids["mine"] == 2
 
 
+def test_what_was_to_be_sent_again_under_a_key_does_not_take_the_id_of_what_was_accepted() -> None:
+    events = [{"event_type": "x", "user_id": f"u{n}"} for n in range(20)]
+    sink = MemorySink([Fault(entries={0: "throttled"})] * 3)
+    deps, headers = a_world(sink), {"idempotency-key": "k-1"}
+
+    made = ingest(a_request(events, headers=headers), deps)
+    rows = cast("dict[str, Any]", made.response.body)["results"]
+    again = [events[row["index"]] for row in rows if row["status"] == "retry"]
+    ingest(a_request(again, headers=headers), deps)
+
+    assert made.accepted
+    assert made.retry
+    assert {event["event_id"] for event in sink.events()} == {row["event_id"] for row in rows}
+    assert len(sink.events()) == len(events)
+
+
+def test_two_clients_that_chose_the_same_key_lose_nothing() -> None:
+    sink = MemorySink()
+    deps, headers = a_world(sink), {"idempotency-key": "1"}
+
+    for user in ("alice", "bob"):
+        ingest(a_request({"event_type": "buy", "user_id": user}, headers=headers), deps)
+
+    assert len({event["event_id"] for event in sink.events()}) == 2
+
+
 def test_without_a_key_a_repeated_request_is_two_requests() -> None:
     sink = MemorySink()
     deps = a_world(sink)

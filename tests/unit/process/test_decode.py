@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.decode import BadLine, Position, StreamBatch, decode_batch, position_of
+from common.domain.bad_lines import MANY_BAD_LINES, MAX_BAD_LINES, BadLine, Position
+from common.domain.decode import MAX_LINES, StreamBatch, decode_batch, position_of
 from fakes.process_builders import SHARD, a_record, an_event, sequence_of
 
 
@@ -71,6 +72,21 @@ def test_instants_are_read_in_utc() -> None:
             "instant_range",
             "sent_at",
             id="time before the calendar",
+        ),
+        pytest.param(
+            an_event(timestamp="0150-01-01T00:00:00Z"), "instant_range", "timestamp", id="year 150"
+        ),
+        pytest.param(
+            an_event(timestamp="1969-12-31T23:59:59.999Z"),
+            "instant_range",
+            "timestamp",
+            id="time before 1970",
+        ),
+        pytest.param(
+            an_event(received_at="9999-01-01T00:00:00Z"),
+            "instant_range",
+            "received_at",
+            id="receipt after 9998",
         ),
         pytest.param(
             an_event(event_type="a#b"), "string_pattern_mismatch", "event_type", id="type with #"
@@ -195,6 +211,58 @@ def test_a_quarantine_object_has_the_same_bytes_each_time() -> None:
     again = [_only_bad(_decode(b"\xff\x00 poison")).as_json() for _ in range(2)]
 
     assert again[0] == again[1]
+
+
+def test_a_hundred_bad_lines_are_kept_one_by_one_and_one_more_as_one_record() -> None:
+    each = _decode(*[b"poison"] * MAX_BAD_LINES).bad
+    whole = _only_bad(_decode(*[b"poison"] * (MAX_BAD_LINES + 1)))
+
+    assert [bad.line for bad in each] == list(range(MAX_BAD_LINES))
+    assert {bad.count for bad in each} == {1}
+    assert (whole.line, whole.count, whole.reason) == (0, MAX_BAD_LINES + 1, MANY_BAD_LINES)
+
+
+def test_a_record_of_many_bad_lines_is_kept_whole_and_its_good_lines_are_events() -> None:
+    lines = [an_event(), *[b"poison"] * 70, b"", *[{}] * 40, an_event(), b"\xff"]
+    records = [a_record(*lines), a_record(b"other", at=1)]
+
+    batch = decode_batch(records)
+    whole, other = batch.bad
+    body = json.loads(whole.as_json())
+
+    assert [line.line for line in batch.lines] == [0, 112]
+    assert (other.line, other.count) == (0, 1)
+    packed = base64.b64decode(records[0]["kinesis"]["data"])
+    assert base64.b64decode(body.pop("raw_base64")) == packed
+    assert body == {
+        "reason": "many_bad_lines",
+        "stream": "events",
+        "shard": SHARD,
+        "sequence": sequence_of(0),
+        "line": 1,
+        "bad_lines": 111,
+        "reasons": {"json_invalid": 70, "missing": 40, "utf8_invalid": 1},
+        "bad_ranges": [[1, 111], [113, 113]],
+        "arrived_at": "2026-11-20T10:06:31.500Z",
+    }
+    assert whole.as_json() == decode_batch(records).bad[0].as_json()
+
+
+def test_lines_beyond_what_one_record_can_hold_are_quarantined_unread() -> None:
+    whole = _only_bad(_decode(b"\n".join([b"x"] * (MAX_LINES + 7)), an_event()))
+
+    assert whole.count == MAX_LINES + 8
+    assert whole.many is not None
+    assert whole.many.reasons == {"json_invalid": MAX_LINES, "too_many_lines": 8}
+
+
+def test_the_largest_record_of_the_shortest_events_is_read_to_its_end() -> None:
+    """Lambda hands over 6 MB at most, base64 and all."""
+    shortest = an_event(event_id="1", event_type="a", timestamp=0, received_at=0, ingested_at=0)
+    size = len(json.dumps(shortest, separators=(",", ":"))) + 1
+
+    assert len(_decode(shortest).lines) == 1
+    assert 6 * 1024 * 1024 * 3 / 4 / size < MAX_LINES
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.domain.decode import BadLine
+from common.domain.bad_lines import BadLine
 from common.domain.hot import HotWindow, WindowKey
 from common.errors import ConditionLostError, StoreError, ThrottledError
 from common.ports.hot import Lost
@@ -121,6 +121,25 @@ def test_a_batch_of_nothing_but_poison_is_done() -> None:
 
     assert outcome == Outcome(events=0, quarantined=3)
     assert world.lake.objects == world.hours.generations == world.hot.windows == {}
+
+
+def test_half_a_million_bad_lines_in_a_record_are_one_object_and_all_counted() -> None:
+    world = World()
+
+    outcome = process([a_record(b"x\n" * 499_999 + b"x")], world.deps())
+
+    assert outcome == Outcome(events=0, quarantined=500_000)
+    assert list(world.lake.quarantined) == [f"quarantine/events/{SHARD}/{sequence_of(0)}-0.json"]
+
+
+def test_a_time_before_1970_marks_no_hour_and_stops_nobody() -> None:
+    world = World()
+    old = [an_event(timestamp=at) for at in ("0150-01-01T00:00:00Z", "1969-12-31T23:59:59Z")]
+
+    outcome = process([a_record(*old, an_event())], world.deps())
+
+    assert outcome == Outcome(events=1, quarantined=2)
+    assert list(world.hours.generations) == ["2026-11-20T10"]
 
 
 def test_no_records_are_done() -> None:
