@@ -239,13 +239,13 @@ def test_the_explanation_says_all_that_the_verdict_rests_on() -> None:
     ("event_type", "figures", "sentence"),
     [
         ("*", {"count": 412}, "412 events of all types between 09:00 and 10:00 UTC, "),
-        ("*", {"errors": 412}, "412 errors of all types between "),
-        ("page_view", {"errors": 412}, "412 page_view errors between "),
-        ("page_view", {"unique_users": 1412}, "1,412 unique users of page_view between "),
+        ("*", {"errors": 412}, "412 errors among events of all types between "),
+        ("page_view", {"errors": 412}, "412 errors among page_view events between "),
+        ("page_view", {"unique_users": 1412}, "1,412 unique users of page_view events between "),
         (
             "page_view",
             {"latency_count": 99, "latency_p95": 812.25},
-            "a 95th percentile latency of 812.2 ms of page_view between ",
+            "a 95th percentile latency of 812.2 ms of page_view events between ",
         ),
     ],
 )
@@ -264,7 +264,7 @@ def test_the_explanation_says_when_the_spread_is_the_floor() -> None:
 
     assert finding.explanation == (
         "0 page_view events between 09:00 and 10:00 UTC, expected 70..130 (mean 100, "
-        "sd 10, the least that is believed, over 48 hours): 10.0 sd below, threshold 3"
+        "sd 10 (the lowest that is used) over 48 hours): 10.0 sd below, threshold 3"
     )
     assert (finding.baseline_sd, finding.baseline_windows) == (10.0, 48)
     assert (finding.expected_low, finding.expected_high) == (70.0, 130.0)

@@ -156,7 +156,7 @@ def explain(result: AggregationResult, metric: Metric, verdict: Verdict) -> str:
         low, high = math.floor(low), math.ceil(high)
     span = f"{result.window_start:%H:%M} and {result.window_end:%H:%M} UTC"
     side = "above" if verdict.direction == "up" else "below"
-    floored = ", the least that is believed," if verdict.is_floored else ""
+    floored = " (the lowest that is used)" if verdict.is_floored else ""
     return (
         f"{_subject(result.event_type, metric, verdict.value)} between {span}, "
         f"expected {_number(low)}..{_number(high)} "
@@ -168,13 +168,14 @@ def explain(result: AggregationResult, metric: Metric, verdict: Verdict) -> str:
 
 def _subject(event_type: str, metric: Metric, value: float) -> str:
     everything = event_type == ALL_TYPES
-    owner = "all types" if everything else event_type
-    if metric == "latency_p95":
-        return f"a 95th percentile latency of {_number(value)} ms of {owner}"
-    noun = {"count": "events", "errors": "errors", "unique_users": "unique users"}[metric]
-    if metric == "unique_users" or everything:
-        return f"{_number(value)} {noun} of {owner}"
-    return f"{_number(value)} {owner} {noun}"
+    events = "events of all types" if everything else f"{event_type} events"
+    number = _number(value)
+    return {
+        "count": f"{number} {events}",
+        "errors": f"{number} errors among {events}",
+        "unique_users": f"{number} unique users of {events}",
+        "latency_p95": f"a 95th percentile latency of {number} ms of {events}",
+    }[metric]
 
 
 def _number(value: float) -> str:
