@@ -56,6 +56,11 @@ def _console(*, stderr: bool) -> Any:  # noqa: ANN401 - rich is imported when fi
     return Console(file=stream, width=width, highlight=False, soft_wrap=False)
 
 
+def table_width() -> int:
+    """Return how many columns a table on stdout may take."""
+    return int(_console(stderr=False).width)
+
+
 def print_json(value: object) -> None:
     """Print one JSON document to stdout."""
     sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
@@ -213,7 +218,15 @@ def field_lines(errors: Iterable[Mapping[str, str]]) -> list[str]:
     >>> field_lines([{"field": "user_id", "rule": "too_long", "message": "at most 256"}])
     ['user_id: at most 256 (too_long)']
     """
-    return [
-        f"{each.get('field', 'body')}: {each.get('message', 'refused')} ({each.get('rule', '?')})"
-        for each in errors
-    ]
+    return [f"{spell_field(each)} ({each.get('rule', '?')})" for each in errors]
+
+
+def spell_field(error: Mapping[str, str]) -> str:
+    """Spell one field error; most messages of the API begin with the field's name already.
+
+    >>> spell_field({"field": "timestamp", "message": "timestamp must be an instant"})
+    'timestamp must be an instant'
+    """
+    name, message = str(error.get("field", "body")), str(error.get("message", "refused"))
+    begins = message.startswith((f"{name} ", f"{name}:"))
+    return message if begins else f"{name}: {message}"

@@ -7,6 +7,7 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -72,6 +73,8 @@ def demo(
         note(f"the pipeline runs on {running.url}; its logs are in {folder.logs}")
         result = whole.run(running, plan, folder, timings, timeout)
         _show(result, plan, running, timings, as_json=as_json)
+        if not as_json and (keep or detach):
+            _print_urls(running, plan, whole.moved_note(port, urlsplit(running.url).port))
         leave_running = detach
         if keep and not detach:
             _serve(folder, running)
@@ -80,6 +83,8 @@ def demo(
             whole.stop(folder)
     if leave_running:
         _say_how_to_go_on(folder)
+    elif not keep:
+        note("nothing serves any more: `make run` (`eventstream demo --keep`) goes on serving")
     _judge(result)
 
 
@@ -99,12 +104,13 @@ def _show(
     print_text(f"anomalies found in the other hours: {result.other_findings}")
     took = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in timings.steps.items())
     print_text(f"times: {took}")
-    _print_urls(running, plan)
 
 
-def _print_urls(running: Running, plan: Plan) -> None:
+def _print_urls(running: Running, plan: Plan, moved: str) -> None:
     span = f"from={rfc3339(plan.starts_at)}&to={rfc3339(plan.ends_at)}"
     print_text()
+    if moved:
+        print_text(moved)
     print_text(f"HTTP API   {running.url}")
     print_text(f"Anomalies  {running.url}/anomalies?{span}")
     print_text(f"Hours      {running.url}/metrics?event_type=purchase&granularity=1h&{span}")
@@ -123,6 +129,11 @@ def _serve(folder: StateFolder, running: Running) -> None:
     """Wait until somebody ends this process, or the pipeline ends on its own."""
     note(f"serving on {running.url}; press Ctrl-C to stop")
     note("in another terminal: .venv/bin/eventstream metrics, types, anomalies, sql, send ...")
+    note(
+        "this is the demo's own store, emptied by the next `make run`; keep it with "
+        f"`eventstream dev --state {_short(folder.root)}`; "
+        "a pipeline of your own: `eventstream dev`"
+    )
 
     def end(_signal: int, _frame: object) -> None:
         raise KeyboardInterrupt
@@ -131,9 +142,16 @@ def _serve(folder: StateFolder, running: Running) -> None:
     try:
         while pidfile.holder(folder.dev_pid) is not None:
             time.sleep(WATCH_S)
-        raise DemoFailedError(f"the pipeline has ended: see {folder.logs}")
+        if not whole.stop_was_clean(folder):
+            raise DemoFailedError(f"the pipeline has ended by itself: see {folder.logs}")
+        note("the pipeline was stopped")
     except KeyboardInterrupt:
         note("stopping")
+
+
+def _short(folder: Path) -> Path:
+    here = Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def _judge(result: DemoResult) -> None:

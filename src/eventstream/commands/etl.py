@@ -135,12 +135,23 @@ def _show(
     hours = machine.results.hours(start, end)
     if as_json:
         print_json({"executions": shown, "types": totals, "hours": hours})
+        return
+    # What is due need not be every hour of the span that a scheduled run tells.
+    hours_due = (executions[0].output or {}).get("hours", "the")
+    which = "the hours" if parts[0] else f"{hours_due} {'hour' if hours_due == 1 else 'hours'}"
+    note(f"did {which} from {iso_hour(start)} to {iso_hour(end)} (exclusive)")
+    if not totals:
+        note("there were no events in these hours: `eventstream types` shows since when there are")
     elif by == "type":
         names = ["event_type", "hours", "count", "errors", "anomalies", "final"]
-        print_table(names, [[row[name] for name in names] for row in totals])
+        print_table(_headings(names), [[row[name] for name in names] for row in totals])
     else:
         names = ["hour", "events", "errors", "unique_users", "status"]
-        print_table(names, [[row[name] for name in names] for row in hours])
+        print_table(_headings(names), [[row[name] for name in names] for row in hours])
+
+
+def _headings(names: list[str]) -> list[str]:
+    return [name.replace("_", " ") for name in names]
 
 
 def _span(executions: list[Execution], parts: list[Range | None]) -> Range:
@@ -192,9 +203,11 @@ def status(
         print_json({"executions": executions, "open_hours": waiting})
         return
     names = ["name", "status", "started_at", "seconds"]
-    print_table(names, [[row[name] for name in names] for row in executions], title="Executions")
+    print_table(
+        _headings(names), [[row[name] for name in names] for row in executions], title="Executions"
+    )
     names = ["hour", "status", "generation", "aggregated_generation"]
     shown = [[row[name] for name in names] for row in waiting[:HOURS_SHOWN]]
-    print_table(names, shown, title=f"Open hours: {len(waiting)}")
+    print_table(_headings(names), shown, title=f"Open hours: {len(waiting)}")
     if len(waiting) > HOURS_SHOWN:
         note(f"the oldest {HOURS_SHOWN} are shown; --json has all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from shlex import quote
 from typing import Annotated
 
 import typer
@@ -48,7 +49,7 @@ def load(
         int | None, typer.Option("--limit", help="Only the first rows.", min=1)
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Map everything, show some, send nothing.")
+        bool, typer.Option("--dry-run", help="Map and check everything, show some, send nothing.")
     ] = False,
     restart: Annotated[
         bool, typer.Option("--restart", help="Send all again, also what was sent before.")
@@ -146,7 +147,9 @@ def load(
             restart=restart,
         )
         report, earlier = run_job(job)
-    show_report(report, earlier, as_json=as_json)
+    chosen = {"state": state, "stack-name": stack_name, "region": region, "profile": profile}
+    pipeline = "".join(f" --{name} {quote(str(value))}" for name, value in chosen.items() if value)
+    show_report(report, earlier, now=now, pipeline=pipeline, as_json=as_json)
 
 
 def _refuse(*, given: object, message: str) -> None:

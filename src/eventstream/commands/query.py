@@ -16,12 +16,16 @@ from eventstream.output import (
     print_json,
     print_table,
     print_text,
+    table_width,
 )
 from eventstream.reading.client import read_rows
 from eventstream.reading.spans import span
 from eventstream.reading.sparkline import sparkline
 from eventstream.target import ProfileOption, RegionOption, StackNameOption, StateOption, resolve
 
+_SHOWS_UP = "an event shows up within about 10 seconds"
+_TABLE_FROM = 110
+"""Columns that the table of anomalies takes; what is narrower gets sentences."""
 _WIDTHS = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
 
 TypeArgument = Annotated[
@@ -86,7 +90,7 @@ def metrics(
     else:
         what = "events" if event_type is None else f"events of type {event_type}"
         note(f"no {what} between {body['from']} and {body['to']}")
-        note(f"send one with `eventstream send {event_type or 'page_view'}`")
+        note(f"send one with `eventstream send {event_type or 'page_view'}`; {_SHOWS_UP}")
 
 
 def _show_series(body: Mapping[str, Any]) -> None:
@@ -133,7 +137,7 @@ def types(
         print_json(body)
         return
     if not body["event_types"]:
-        note("no events yet: send one with `eventstream send page_view`")
+        note(f"no events yet: send one with `eventstream send page_view`; {_SHOWS_UP}")
         return
     since = _minute(body["recent_since"])
     print_table(
@@ -181,10 +185,12 @@ def anomalies(
         note(f"no anomalies between {body['from']} and {body['to']}")
         note("an hour is judged once it is aggregated and 24 hours before it are known")
         return
-    print_table(
-        ("hour", "event type", "metric", "value", "why", "state"),
-        [_anomaly(row) for row in body["anomalies"]],
-    )
+    rows = [_anomaly(row) for row in body["anomalies"]]
+    if table_width() >= _TABLE_FROM:
+        print_table(("hour", "event type", "metric", "value", "why", "state"), rows)
+    else:
+        for hour, name, metric, _, why, state_of_alert in rows:
+            print_text(f"{hour}  {name}, {metric} ({state_of_alert}): {why}")
     _tell_of_more(body)
 
 

@@ -109,7 +109,9 @@ def _events(
     event_type: str | None, fields: dict[str, Any], json_body: str | None, file: str | None
 ) -> dict[str, Any] | list[dict[str, Any]]:
     if sum(given is not None for given in (event_type, json_body, file)) != 1:
-        raise UsageProblemError("give exactly one of TYPE, --json-body and --file")
+        raise UsageProblemError(
+            "give exactly one of TYPE, --json-body and --file: `eventstream send --help` shows how"
+        )
     if event_type is not None:
         return _with_id({"event_type": event_type, **fields})
     if fields:
@@ -234,7 +236,7 @@ def _send_many(api: HttpApi, events: list[dict[str, Any]], *, as_json: bool) -> 
     if as_json:
         print_json({**counts, "rejections": refused})
     else:
-        print_table(list(counts), [list(counts.values())])
+        print_table([name.replace("_", " ") for name in counts], [list(counts.values())])
         for each in refused[:20]:
             note(f"  event {each['index']}: {spell_errors(each['errors'])}")
     if total.accepted != total.sent:

@@ -17,14 +17,16 @@ from eventstream.load.job import Job, run_job
 from eventstream.load.report import LoadReport
 from eventstream.load.source import Generated
 from eventstream.local import detached, pidfile, ports, stopping
+from eventstream.local.emulator import tail
 from eventstream.local.state import Running, StateFolder, find_project
-from eventstream.output import CommandError, progress
+from eventstream.output import CommandError, note, progress
 from eventstream.target import Target, from_running
 from eventstream.traffic.generate import Plan
 
 PARAMETERS = {"BatchWindowSeconds": "1"}
 """The stream's reader waits a second for a batch to fill instead of ten: nobody else writes."""
 
+FIRST_USER_PORT = 1024
 _POLL_S = 0.3
 _LAKE_SQL = "SELECT event_type, count(*) AS n FROM events GROUP BY event_type"
 
@@ -55,10 +57,30 @@ def start(folder: StateFolder, port: int, parameters: Mapping[str, str]) -> Runn
             f"a pipeline runs already on {folder.root}: "
             f"stop it with `eventstream stop --state {folder.root}`"
         )
-    arguments = ["--port", str(ports.free_port(port)), "--state", str(folder.root), "--fresh"]
+    chosen = ports.free_port(port)
+    if moved := moved_note(port, chosen):
+        note(moved)
+    arguments = ["--port", str(chosen), "--state", str(folder.root), "--fresh"]
     for name, value in parameters.items():
         arguments += ["--param", f"{name}={value}"]
     return detached.start(folder, arguments, find_project())
+
+
+def moved_note(wanted: int, port: int | None) -> str:
+    """Say that another port is used than the one that was asked for; empty when it is that one."""
+    if wanted in (0, port):
+        return ""
+    why = "reserved for the system" if wanted < FIRST_USER_PORT else "taken by another program"
+    return f"port {wanted} is {why}: serving on {port} instead"
+
+
+def stop_was_clean(folder: StateFolder) -> bool:
+    """Say whether the pipeline of a folder, which runs no more, was stopped and did not die.
+
+    One that is killed leaves ``dev.json``; one that fails doesn't come to log that it stopped.
+    """
+    last = tail(folder.logs / "dev.log", 1)
+    return not folder.dev_file.exists() and bool(last) and last[0].split()[-1] == "stopped"
 
 
 def stop(folder: StateFolder) -> None:

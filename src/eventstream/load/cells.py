@@ -92,11 +92,20 @@ ColumnCell = Annotated[Cell, BeforeValidator(_cell)]
 
 
 def _number_cell(value: object) -> object:
-    return {"column": value, "type": "number"} if isinstance(value, str) else value
+    if isinstance(value, str):
+        return {"column": value, "type": "number"}
+    # A table of its own, `[latency_ms]`, is a number too unless it says otherwise.
+    return {"type": "number", **value} if isinstance(value, Mapping) else value
 
 
-NumberCell = Annotated[Cell, BeforeValidator(_number_cell)]
-"""A cell, or just the column's name for a number."""
+def _is_number(cell: Cell) -> Cell:
+    if cell.type not in ("number", "integer"):
+        raise ValueError("type must be `number` or `integer` here; leave it out for `number`")
+    return cell
+
+
+NumberCell = Annotated[Cell, BeforeValidator(_number_cell), AfterValidator(_is_number)]
+"""A cell, or just the column's name, for a number."""
 
 
 def _zone(name: str) -> str:

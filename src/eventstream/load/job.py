@@ -10,6 +10,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
+from common.models import IngestEvent
 from eventstream.load.client import Patience, Poster
 from eventstream.load.delivery import Outcome
 from eventstream.load.loader import Loader, Pace, make_batches
@@ -18,6 +19,7 @@ from eventstream.load.report import Batch, LoadReport
 from eventstream.load.rules import RowError
 from eventstream.load.source import EventFile, Generated, MappedFile, NumberedEvent
 from eventstream.output import UsageProblemError, progress
+from ingest.validation import validate
 
 AnySource = MappedFile | EventFile | Generated
 
@@ -136,6 +138,10 @@ class Preview:
     sample: list[dict[str, Any]] = field(default_factory=list)
     bad_rows: Counter[str] = field(default_factory=Counter)
     first_bad_row: int | None = None
+    refused: int = 0
+    """Events that the API would refuse."""
+    refusals: list[dict[str, Any]] = field(default_factory=list)
+    """The first of their errors."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON shape."""
@@ -145,6 +151,8 @@ class Preview:
             "bad_rows": sum(self.bad_rows.values()),
             "first_bad_row": self.first_bad_row,
             "reasons": dict(self.bad_rows.most_common(20)),
+            "refused": self.refused,
+            "refusals": self.refusals,
             "types": dict(sorted(self.types.items())),
             "sample": self.sample,
         }
@@ -153,7 +161,7 @@ class Preview:
 def preview(
     source: AnySource, *, now: datetime, shifted: bool = False, limit: int | None = None
 ) -> Preview:
-    """Map every row without sending any."""
+    """Map every row and hold its event against the API's rules, without sending any."""
     if shifted and not isinstance(source, Generated):
         source.shift = shift_to_now(source, now)
     seen = Preview()
@@ -164,6 +172,18 @@ def preview(
             seen.first_bad_row = seen.first_bad_row or number
             continue
         seen.types[str(event.get("event_type") or event.get("type"))] += 1
+        _check(seen, number, event)
         if len(seen.sample) < SAMPLE_SIZE:
             seen.sample.append(event)
     return seen
+
+
+def _check(seen: Preview, number: int, event: dict[str, Any]) -> None:
+    """Note what the API would refuse an event for."""
+    checked = validate(event)
+    if isinstance(checked, IngestEvent):
+        return
+    seen.refused += 1
+    for error in checked[: SAMPLE_SIZE - len(seen.refusals)]:
+        told = {"field": error.field, "rule": error.rule, "message": error.message}
+        seen.refusals.append({"row": number, **told})

@@ -23,6 +23,7 @@ from eventstream.output import UsageProblemError
 
 EventTypeName = Annotated[str, StringConstraints(pattern=EVENT_TYPE_PATTERN)]
 
+_OTHER_DELIMITERS = (";", "\t", "|", ",")
 _NAMESPACE = uuid.UUID("0b4f7f4e-6f0b-5c55-8d8e-3b7f2a9d1c60")
 
 
@@ -113,6 +114,7 @@ class FileMapping(Strict):
         if missing:
             raise UsageProblemError(
                 f"the file has no column {', '.join(missing)}; it has {', '.join(there)}"
+                + _delimiter_hint(there)
             )
 
     def to_event(self, row: Row, *, shift: timedelta = timedelta(0)) -> dict[str, Any]:
@@ -140,6 +142,16 @@ class FileMapping(Strict):
         if properties:
             event["properties"] = properties
         return event
+
+
+def _delimiter_hint(header: list[str]) -> str:
+    """Say which separator a table that seems to have one column probably has."""
+    only = header[0] if len(header) == 1 else ""
+    found = next((each for each in _OTHER_DELIMITERS if each in only), None)
+    if found is None:
+        return ""
+    shown = "\\t" if found == "\t" else found
+    return f'. If {shown!r} separates its columns, write delimiter = "{shown}" in the mapping'
 
 
 def event_id(digest: str, row: int, shift: timedelta = timedelta(0)) -> str:

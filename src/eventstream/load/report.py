@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
+from pydantic_core import PydanticCustomError
+
+from common.domain.windows import HOUR, hour_of, iso_hour
+from common.models import parse_instant
 from eventstream.load.delivery import Outcome
 from eventstream.load.rules import RowError
+from eventstream.output import spell_field
 
 REASONS_SHOWN = 20
 
@@ -34,6 +40,15 @@ class Reason:
     first_row: int
 
 
+@dataclass(frozen=True, slots=True)
+class Older:
+    """Events that are older than the hot windows, and their hours; the end is not among them."""
+
+    events: int
+    first_hour: str
+    end_hour: str
+
+
 @dataclass
 class LoadReport:
     """What one run of a load did; ``accepted + rejected + given_up == sent``."""
@@ -52,6 +67,8 @@ class LoadReport:
     last_timestamp: str | None = None
     types: Counter[str] = field(default_factory=Counter)
     """Accepted events of each type."""
+    hours: Counter[datetime] = field(default_factory=Counter)
+    """Accepted events of each hour of event time."""
     reasons: dict[str, Reason] = field(default_factory=dict)
     problem: str = ""
     """Why the load stopped early."""
@@ -66,6 +83,21 @@ class LoadReport:
     def clean(self) -> bool:
         """Whether every row became an accepted event."""
         return self.complete and not (self.rejected or self.bad_rows)
+
+    @property
+    def refused_whole(self) -> bool:
+        """Whether every event that was sent was refused: a repeat would fare alike."""
+        return self.rejected > 0 and self.rejected == self.sent
+
+    def older(self, now: datetime) -> Older | None:
+        """Return the accepted events that only the hourly ETL counts, if there are any."""
+        # The same rule by which the stream's reader leaves events out of the hot windows.
+        oldest_hot = hour_of(now) - HOUR
+        hours = [hour for hour in self.hours if hour < oldest_hot]
+        if not hours:
+            return None
+        count = sum(self.hours[hour] for hour in hours)
+        return Older(count, iso_hour(min(hours)), iso_hour(max(hours) + HOUR))
 
     def count(self, batch: Batch, outcome: Outcome) -> None:
         """Count a batch and what became of it."""
@@ -89,6 +121,10 @@ class LoadReport:
     def _count_accepted(self, event: Mapping[str, Any]) -> None:
         self.types[str(event.get("event_type") or event.get("type") or event.get("action"))] += 1
         at = event.get("timestamp")
+        try:
+            self.hours[hour_of(parse_instant(at))] += 1
+        except PydanticCustomError:
+            return  # Without a time it has the time of its arrival.
         if isinstance(at, str):
             self.first_timestamp = min(self.first_timestamp or at, at)
             self.last_timestamp = max(self.last_timestamp or at, at)
@@ -129,6 +165,4 @@ class LoadReport:
 
 def spell_errors(errors: Iterable[Mapping[str, str]]) -> str:
     """Spell the field errors of one event on one line."""
-    return "; ".join(
-        f"{each.get('field', 'body')}: {each.get('message', 'refused')}" for each in errors
-    )
+    return "; ".join(spell_field(each) for each in errors)

@@ -11,7 +11,7 @@ from eventstream.commands import demo as command
 from eventstream.demo import whole
 from eventstream.demo.result import DemoResult, TypeRow
 from eventstream.demo.whole import DemoFailedError, wait_for_lake
-from eventstream.local import pidfile
+from eventstream.local import pidfile, ports
 from eventstream.local.state import Running, StateFolder
 from eventstream.traffic.generate import Plan
 from fakes.event_api import EventApi, FakeClock, receipt
@@ -65,8 +65,42 @@ def test_equal_numbers_and_a_found_anomaly_succeed_and_the_pipeline_is_stopped(
 
     assert result.code == 0
     assert "40 errors, expected 0..17" in result.out
-    assert "curl -sS http://127.0.0.1:3399/events" in result.out
     assert stopped == [tmp_path]
+
+
+def test_what_has_stopped_is_not_offered_and_what_stays_is(run_demo: RunDemo) -> None:
+    gone, stays = run_demo(a_result(GOOD)), run_demo(a_result(GOOD), "--detach")
+
+    assert "127.0.0.1:3399" not in gone.out
+    assert "curl" not in gone.out
+    assert "make run" in gone.err
+    assert "curl -sS http://127.0.0.1:3399/events" in stays.out
+
+
+def test_another_port_than_the_wanted_one_is_said_beside_the_urls(run_demo: RunDemo) -> None:
+    moved = run_demo(a_result(GOOD), "--detach", "--port", "3000")
+    had = run_demo(a_result(GOOD), "--detach", "--port", "3399")
+
+    told = "port 3000 is taken by another program: serving on 3399 instead"
+    assert told in moved.out
+    assert "instead" not in had.out
+
+
+def test_another_port_than_the_wanted_one_is_said_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    started: list[str] = []
+    monkeypatch.setattr(whole.detached, "start", lambda _folder, given, _at: started.extend(given))
+
+    with ports.listen(0) as listener:
+        wanted: int = listener.getsockname()[1]
+        whole.start(StateFolder(tmp_path), wanted, {})
+
+    chosen = started[started.index("--port") + 1]
+    assert chosen != str(wanted)
+    assert f"port {wanted} is taken by another program: serving on {chosen} instead" in (
+        capsys.readouterr().err
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +152,43 @@ def test_kept_it_serves_until_somebody_ends_it(
 
     assert result.code == 0
     assert "press Ctrl-C to stop" in result.err
+    assert "emptied by the next `make run`" in result.err
+    assert f"`eventstream dev --state {tmp_path}`" in result.err
     assert stopped == [tmp_path]
+
+
+def ended(state: StateFolder, last_line: str) -> None:
+    state.logs.mkdir(parents=True)
+    (state.logs / "dev.log").write_text(f"2026-11-20 09:00:00 INFO x {last_line}\n")
+
+
+def test_a_pipeline_that_was_stopped_ends_the_serving_quietly(
+    run_demo: RunDemo, tmp_path: Path
+) -> None:
+    ended(StateFolder(tmp_path), "stopped")
+
+    result = run_demo(a_result(GOOD), "--keep")
+
+    assert result.code == 0
+    assert "the pipeline was stopped" in result.err
+    assert "error" not in result.err
+
+
+@pytest.mark.parametrize("how", ["killed", "failed while stopping", "left no log"])
+def test_a_pipeline_that_died_fails_the_serving(
+    run_demo: RunDemo, tmp_path: Path, how: str
+) -> None:
+    state = StateFolder(tmp_path)
+    if how == "killed":
+        ended(state, "stopped")
+        state.dev_file.write_text("{}")
+    elif how == "failed while stopping":
+        ended(state, "stopping")
+
+    result = run_demo(a_result(GOOD), "--keep")
+
+    assert result.code == 1
+    assert "the pipeline has ended by itself" in result.err
 
 
 def test_a_folder_on_which_a_pipeline_runs_is_left_alone(tmp_path: Path, run: Run) -> None:

@@ -210,3 +210,21 @@ def test_parts_cover_a_range_without_gap_or_overlap() -> None:
     assert all(one[1] == two[0] for one, two in pairwise(parts))
     with pytest.raises(UsageProblemError, match="before it begins"):
         split_range(end, start)
+
+
+def test_a_run_says_which_hours_it_did(run: Run, world: World) -> None:
+    world.write_hour(START, {"purchase": 3})
+
+    result = run("etl", "run", "--hour", "2026-11-19T08")
+
+    assert "did the hours from 2026-11-19T08 to 2026-11-19T09 (exclusive)" in result.err
+    assert "event type" in result.out
+    assert "event_type" not in result.out
+
+
+def test_a_run_over_hours_without_events_says_so_and_draws_no_table(run: Run, world: World) -> None:
+    result = run("etl", "run", "--hour", "2026-11-19T08")
+
+    assert result.code == 0
+    assert "there were no events in these hours" in result.err
+    assert result.out == ""

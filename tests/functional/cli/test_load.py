@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,9 @@ def test_a_load_that_is_refused_whole_can_be_repeated_after_mending(
 
     assert (refused.code, refused.json["rejected"]) == (1, 100)
     assert "timestamp is refused" in refused.err
+    assert "timestamp: timestamp" not in refused.err
+    assert "mend the mapping or the file, then run it again" in refused.err
+    assert "run the same command again" not in refused.err
     assert mended.json["accepted"] == 100
 
 
@@ -154,6 +158,90 @@ def test_a_dry_run_sends_nothing_and_shows_the_first_events(
     assert api.requests == []
     assert (result.json["rows"], result.json["types"]) == (20, {"return": 3, "sale": 17})
     assert result.json["sample"][0]["properties"] == {"n": -3}
+
+
+def test_a_dry_run_names_the_first_refusals_by_row_field_and_rule(
+    run: Run, api: EventApi, table: Path, command: tuple[str, ...]
+) -> None:
+    table.write_text(table.read_text() + f"2026-11-20 10:00:00,{'u' * 257},1\n")
+
+    told, as_json = run(*command, "--dry-run"), run(*command, "--dry-run", "--json")
+
+    assert api.requests == []
+    assert (told.code, as_json.code) == (1, 1)
+    assert "would refuse 1 of 101 events" in told.err
+    assert "row 101: user_id must have at most 256 characters (too_long)" in told.err
+    assert as_json.json["refused"] == 1
+    assert [(each["row"], each["field"], each["rule"]) for each in as_json.json["refusals"]] == [
+        (101, "user_id", "too_long")
+    ]
+
+
+def test_a_latency_table_without_a_type_is_sent_as_a_number(
+    run: Run, api: EventApi, table: Path, command: tuple[str, ...]
+) -> None:
+    mapping = table.with_suffix(".toml")
+    mapping.write_text(
+        'event = {type = "sale"}\ntimestamp = {column = "at"}\n[latency_ms]\ncolumn = "ms"\n'
+    )
+    table.write_text("at,ms\n2026-11-20 09:00:00,484\n")
+
+    dry = run(*command, "--dry-run", "--json")
+    run(*command)
+
+    assert (dry.code, dry.json["refused"]) == (0, 0)
+    assert [event["latency_ms"] for event in api.accepted] == [484.0]
+
+
+def test_events_before_the_hot_windows_come_with_the_etl_run_that_counts_them(
+    run: Run, command: tuple[str, ...], table: Path
+) -> None:
+    now = datetime.now(UTC)
+    table.write_text(
+        f"at,who,n\n{now:%Y-%m-%d %H:%M:%S},a,1\n2026-01-20 09:59:00,a,1\n2026-01-20 11:00:00,b,2\n"
+    )
+
+    told = run(*command)
+    as_json = run(*command, "--restart", "--json")
+
+    assert "2 events are older than the last two hours: " in told.err
+    assert "`eventstream etl run --from 2026-01-20T09 --to 2026-01-20T12 --state " in told.err
+    assert as_json.json["older_events"] == {
+        "events": 2,
+        "first_hour": "2026-01-20T09",
+        "end_hour": "2026-01-20T12",
+    }
+
+
+def test_events_of_this_hour_need_no_etl_run(
+    run: Run, command: tuple[str, ...], table: Path
+) -> None:
+    table.write_text(f"at,who,n\n{datetime.now(UTC):%Y-%m-%d %H:%M:%S},a,1\n")
+
+    assert "etl run" not in run(*command).err
+
+
+def test_the_account_fits_80_columns(
+    run: Run, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstream.output.PIPE_WIDTH", 80)
+
+    lines = run(*command).out.splitlines()
+
+    assert any("given up" in line for line in lines)
+    assert any("events/s" in line for line in lines)
+    assert max(len(line) for line in lines) <= 80
+
+
+def test_a_header_with_another_delimiter_is_told(
+    run: Run, command: tuple[str, ...], table: Path
+) -> None:
+    table.write_text("at;who;n\n2026-11-20 09:00:00;a;1\n")
+
+    result = run(*command)
+
+    assert result.code == 2
+    assert """write delimiter = ";" in the mapping""" in result.err
 
 
 def test_a_resumed_load_keeps_the_shift_it_began_with(

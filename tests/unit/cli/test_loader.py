@@ -101,7 +101,7 @@ def test_a_rejected_event_is_blamed_on_its_row() -> None:
     report = loader.run(make_batches(rows(10, bad=frozenset({2})), Done(), 10))
 
     assert (report.accepted, report.rejected) == (8, 1)
-    assert report.reasons["timestamp: timestamp is refused"].first_row == 7
+    assert report.reasons["timestamp is refused"].first_row == 7
     assert not report.clean
     assert report.complete
 

@@ -240,3 +240,39 @@ def test_ids_are_those_of_the_file_the_row_and_the_shift() -> None:
         event_id("digest", 7, timedelta(hours=1)),
     }
     assert len(others | {same}) == 4
+
+
+@pytest.mark.parametrize("given", ["ms", {"column": "ms"}, {"column": "ms", "type": "integer"}])
+def test_a_latency_is_a_number_however_it_is_written(given: object) -> None:
+    event = a_mapping(latency_ms=given).to_event({"at": "2026-11-20T09:00:00Z", "ms": "484"})
+
+    assert event["latency_ms"] == 484
+    assert not isinstance(event["latency_ms"], str)
+
+
+def test_a_latency_can_be_no_text(tmp_path: Path) -> None:
+    text = 'event = {type = "a"}\ntimestamp = {column = "at"}\n'
+    path = a_file(tmp_path, text + 'latency_ms = {column = "ms", type = "string"}\n')
+
+    with pytest.raises(UsageProblemError, match=r"latency_ms: .*must be `number` or `integer`"):
+        read_mapping(path)
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        (["at;n"], 'delimiter = ";"'),
+        (["at\tn"], r'delimiter = "\\t"'),
+        (["other"], None),
+        (["a;b", "c"], None),
+        ([], None),
+    ],
+)
+def test_a_header_that_seems_to_be_one_column_gets_a_hint(
+    header: list[str], hint: str | None
+) -> None:
+    with pytest.raises(UsageProblemError) as refused:
+        a_mapping().check_header(header)
+
+    assert ("delimiter" in str(refused.value)) is (hint is not None)
+    assert (hint or "").replace("\\\\", "\\") in str(refused.value)
