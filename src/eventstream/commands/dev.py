@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +50,7 @@ def dev(
     """
     folder = state_folder(state)
     parameters = _parameters(param or [])
+    _make(folder)
     if detach:
         running = _start_detached(folder, port, parameters, fresh=fresh, endpoint_url=endpoint_url)
         _show(running, folder, as_json=as_json)
@@ -81,13 +83,34 @@ def _serve(
     )
 
     def ready(running: Running, pipeline: Pipeline) -> None:
+        if not as_json and pipeline.left_out:
+            note(_not_simulated(pipeline.left_out))
         _show(running, folder, as_json=as_json)
         if not as_json:
-            for name, reason in pipeline.left_out.items():
-                note(f"not simulated: {name} ({reason})")
             note("ready; press Ctrl-C to stop")
 
     serve(options, ready, note)
+
+
+def _make(folder: StateFolder) -> None:
+    try:
+        folder.logs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CommandError(
+            f"can't make the folder {folder.root}: {error.strerror}; choose another with --state"
+        ) from None
+
+
+def _not_simulated(left_out: Mapping[str, str]) -> str:
+    """Say in one line what of the template isn't simulated; what is alike is named once."""
+    alike: dict[str, list[str]] = {}
+    for name, reason in left_out.items():
+        alike.setdefault(reason, []).append(name)
+    parts = [
+        names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more like it"
+        for names in alike.values()
+    ]
+    return f"not simulated here: {', '.join(parts)}; see docs/local.md"
 
 
 def _start_detached(
@@ -153,7 +176,7 @@ def stop(state: StateOption = None, as_json: JsonOption = False) -> None:
     """
     from eventstream.local import stopping
 
-    stopped = stopping.stop(folder_in_use(state))
+    stopped = stopping.stop(folder_in_use(state), note)
     if as_json:
         print_json({"stopped": stopped})
     else:

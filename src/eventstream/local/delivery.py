@@ -1,7 +1,6 @@
 """Sending a batch to its function until every record is done or given up."""
 
 import logging
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -82,16 +81,21 @@ class Delivery:
         self._policy = policy
         self._now_s = now_s
         self._wait = wait
-        self._queue: deque[Batch] = deque()
+        # Replaced as a whole: at no instant does another thread see a part of what isn't done.
+        self._queue: tuple[Batch, ...] = ()
 
     @property
     def oldest_arrival_s(self) -> float | None:
         """When the first record that is not done arrived; ``None`` when there is none."""
-        queue = tuple(self._queue)
+        queue = self._queue
         return queue[0].records[0].arrived_at_s if queue else None
 
-    def deliver(self, batch: Batch) -> bool:
-        """Deliver a batch.
+    def accept(self, batch: Batch) -> None:
+        """Take a batch to be delivered after those before it."""
+        self._queue += (batch,)
+
+    def deliver(self) -> bool:
+        """Deliver the batches that were accepted.
 
         Returns
         -------
@@ -99,7 +103,6 @@ class Delivery:
             Whether everything is done; false when the poller is stopping first. What isn't done
             then has no checkpoint, and is delivered again at the next start.
         """
-        self._queue.append(batch)
         misses = 0
         while self._queue:
             if self._wait(0):
@@ -135,7 +138,6 @@ class Delivery:
             self._shelf.discard(discarded, condition, last)
         if verdict.checkpoint is not None:
             self._shelf.checkpoint(verdict.checkpoint)
-        self._queue.popleft()
-        self._queue.extendleft(reversed(verdict.left))
+        self._queue = verdict.left + self._queue[1:]
         if verdict.backoff_s and self._queue:
             self._wait(verdict.backoff_s)

@@ -1,5 +1,6 @@
 """Deploying the adapted template into the emulator, through CloudFormation's interface."""
 
+import contextlib
 import json
 import time
 from collections.abc import Mapping
@@ -108,7 +109,9 @@ def _upload(session: LocalSession, stack_name: str, plan: Plan, code: Package) -
     The template goes by address because a request takes one of 51,200 bytes at most.
     """
     s3 = session.client("s3")
-    s3.create_bucket(Bucket=code.bucket)
+    # An emulator that died has kept the bucket's folder, whatever else it lost.
+    with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):
+        s3.create_bucket(Bucket=code.bucket)
     s3.put_object(Bucket=code.bucket, Key=code.key, Body=code.content)
     key = f"{stack_name}.json"
     s3.put_object(Bucket=code.bucket, Key=key, Body=json.dumps(plan.template).encode())

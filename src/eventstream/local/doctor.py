@@ -13,7 +13,7 @@ from pathlib import Path
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from eventstream.local import emulator, pidfile, ports
+from eventstream.local import clock_guard, emulator, leftovers, pidfile, ports
 from eventstream.local.errors import TemplateError
 from eventstream.local.state import Running, StateFolder
 from eventstream.target import Target, from_running
@@ -63,6 +63,7 @@ def examine(state: StateFolder, project: Path, port: int) -> list[Finding]:
         _template(project),
         _folder(state),
         _disk(state),
+        _clock(state),
         _port(port, running),
         _emulator(state),
     ]
@@ -119,6 +120,14 @@ def _disk(state: StateFolder) -> Finding:
     )
 
 
+def _clock(state: StateFolder) -> Finding:
+    behind_s = clock_guard.latest_s(state.clock_file) - time.time()
+    if behind_s <= clock_guard.SLACK_S:
+        return Finding("clock", "ok", "not behind what the pipeline has seen")
+    found = f"{behind_s:.0f} s behind what the pipeline has seen: POST requests get 503 until then"
+    return Finding("clock", "problem", found, "wait, or begin with `eventstream dev --fresh`")
+
+
 def _port(port: int, running: Running | None) -> Finding:
     if running is not None and running.url.endswith(f":{port}"):
         return Finding("port", "ok", f"{port}: this pipeline")
@@ -128,7 +137,11 @@ def _port(port: int, running: Running | None) -> Finding:
 
 
 def _emulator(state: StateFolder) -> Finding:
+    from eventstream.local.pipeline import CODE_BUCKET
+
     found = emulator.find(state)
+    if leftovers.is_lost(state, CODE_BUCKET):
+        return Finding("emulator", "problem", leftovers.LOST, leftovers.BEGIN_ANEW)
     if found is None:
         return Finding("emulator", "ok", "not running")
     answer = emulator.health(found.port)

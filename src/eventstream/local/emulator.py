@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -99,6 +100,8 @@ def start(state: StateFolder, region: str) -> Emulator:
                 start_new_session=True,
             )
         pidfile.write(lock, process.pid)
+        # Collects it when it ends, however long that takes.
+        threading.Thread(target=process.wait, name="emulator", daemon=True).start()
     finally:
         # The child holds the lock now; it goes when the child ends.
         os.close(lock)

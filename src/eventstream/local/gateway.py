@@ -17,6 +17,7 @@ from aiohttp import web
 
 from eventstream.local import http_api
 from eventstream.local.aws_proxy import AwsProxy, is_signed
+from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.http_api import HttpApi, Request
 from eventstream.local.http_front import HttpFront, Served
 
@@ -45,12 +46,15 @@ class Gateway:
         The stack's HTTP API.
     region
         Its region.
+    clock
+        Says while nothing may be put on a stream.
     """
 
-    def __init__(self, emulator_url: str, api: HttpApi, region: str) -> None:
+    def __init__(self, emulator_url: str, api: HttpApi, region: str, clock: ClockGuard) -> None:
         self._emulator = emulator_url
         self._api = api
         self._region = region
+        self._clock = clock
         self._client: aiohttp.ClientSession | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -61,7 +65,7 @@ class Gateway:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None),
         )
-        front = HttpFront(self._client, self._emulator, self._api, self._region)
+        front = HttpFront(self._client, self._emulator, self._api, self._region, self._clock)
         proxy = AwsProxy(self._client, self._emulator)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import aiohttp
 
 from eventstream.local import http_api
+from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.cors import without_cors
+from eventstream.local.function_errors import FunctionErrors
 from eventstream.local.http_api import Answer, HttpApi, Request, Route
 from eventstream.local.session import ACCESS_KEY
 from eventstream.local.throttle import TokenBucket
@@ -46,14 +48,23 @@ class HttpFront:
         The API.
     region
         Its region.
+    clock
+        Says while nothing may be put.
     """
 
     def __init__(
-        self, client: aiohttp.ClientSession, emulator_url: str, api: HttpApi, region: str
+        self,
+        client: aiohttp.ClientSession,
+        emulator_url: str,
+        api: HttpApi,
+        region: str,
+        clock: ClockGuard,
     ) -> None:
         self._client = client
         self._emulator = emulator_url
         self._api = api
+        self._clock = clock
+        self._errors = FunctionErrors()
         # The emulator takes the region from here; it checks no signature.
         scope = f"Credential={ACCESS_KEY}/20260101/{region}/lambda/aws4_request"
         self._headers = {
@@ -91,10 +102,21 @@ class HttpFront:
         if len(event) > MAX_EVENT_BYTES:
             return Served(http_api.message(413, "Request Entity Too Large"), route)
         async with self._slots[route.function]:
-            return Served(await self._call(route, event), route)
+            answer = self._held_up(request) or await self._call(route, event)
+            # Looked at again: what was put while the clock went back may never be read.
+            return Served(self._held_up(request) or answer, route)
+
+    def _held_up(self, request: Request) -> Answer | None:
+        """Refuse a POST while the clock is behind; the client sends it again later."""
+        wait_s = self._clock.look() if request.method == "POST" else 0
+        if not wait_s:
+            return None
+        refusal = http_api.message(503, f"The clock went back; try again in {wait_s} s")
+        headers = {**refusal.headers, "retry-after": str(wait_s)}
+        return Answer(refusal.status, headers, refusal.body)
 
     async def _call(self, route: Route, event: bytes) -> Answer:
-        """Call the function; what goes wrong in it stays in its log."""
+        """Call the function; the client doesn't learn what goes wrong in it."""
         url = f"{self._emulator}/2015-03-31/functions/{route.function}/invocations"
         limit = aiohttp.ClientTimeout(total=route.timeout_s)
         try:
@@ -107,5 +129,6 @@ class HttpFront:
         if reply.status != 200:
             return http_api.message(503, "Service Unavailable")
         if "X-Amz-Function-Error" in reply.headers:
+            self._errors.tell(route.function, body)
             return http_api.message(500, "Internal Server Error")
         return http_api.answer(json.loads(body))

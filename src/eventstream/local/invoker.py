@@ -12,6 +12,7 @@ from botocore.exceptions import (
 
 from eventstream.local.batches import Batch
 from eventstream.local.delivery import Call
+from eventstream.local.function_errors import FunctionErrors
 from eventstream.local.records import payload
 
 logger = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ class FunctionInvoker:
     def __init__(self, functions: Any, name: str) -> None:  # noqa: ANN401
         self._functions = functions
         self._name = name
+        self._errors = FunctionErrors()
 
     def __call__(self, batch: Batch) -> Call:
         """Call the function with a batch and wait for its answer."""
@@ -49,7 +51,7 @@ class FunctionInvoker:
         request_id = reply["ResponseMetadata"].get("RequestId", "")
         error = reply.get("FunctionError")
         if error is not None:
-            logger.warning("%s failed: %s", self._name, body[:500].decode(errors="replace"))
+            self._errors.tell(self._name, body)
             return Call(request_id, error=error)
         return Call(request_id, answer=json.loads(body or b"null"))
 

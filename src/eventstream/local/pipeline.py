@@ -17,9 +17,11 @@ from eventstream.local import (
     executions,
     function_template,
     gaps,
+    leftovers,
     reshard,
     template,
 )
+from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.gateway import Gateway
 from eventstream.local.poller import Poller
 from eventstream.local.ports import HOST
@@ -85,6 +87,7 @@ class Pipeline:
         self._poller: Poller | None = None
         self._scheduler: Scheduler | None = None
         self._gateway: Gateway | None = None
+        self._clock: ClockGuard | None = None
         self._left_out: Mapping[str, str] = {}
         self._open_session: LocalSession | None = None
 
@@ -99,6 +102,7 @@ class Pipeline:
         if options.fresh:
             self._empty_store()
         if options.endpoint_url is None:
+            leftovers.clear(options.state, CODE_BUCKET)
             self._emulator = emulator.start(options.state, options.region)
             if self._emulator.adopted:
                 self._tell(f"taking over the emulator that still runs (pid {self._emulator.pid})")
@@ -129,9 +133,17 @@ class Pipeline:
         stack, session = self._deployed(), self._session()
         api_id = stack.resources[_http_api(stack)]
         api = api_reader.read(session.client("apigatewayv2"), api_id)
-        self._gateway = Gateway(self._emulator_url(), api, self._options.region)
+        self._clock = ClockGuard(self._options.state.clock_file)
+        self.watch_clock()
+        self._gateway = Gateway(self._emulator_url(), api, self._options.region, self._clock)
         await self._gateway.start(listener)
         return self._running(listener.getsockname()[1])
+
+    def watch_clock(self) -> None:
+        """Look whether the clock was put back, and keep the latest time; to be called often."""
+        if self._clock is not None:
+            self._clock.look()
+            self._clock.save()
 
     async def close(self) -> None:
         """Take no more requests; let those that came in be answered."""
@@ -164,6 +176,7 @@ class Pipeline:
     def _empty_store(self) -> None:
         emulator.stop(self._options.state)
         shutil.rmtree(self._options.state.store, ignore_errors=True)
+        self._options.state.clock_file.unlink(missing_ok=True)
 
     def _environment(self) -> dict[str, str]:
         """Return what functions must be told about an emulator that isn't ours."""

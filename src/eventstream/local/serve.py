@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from typing import ParamSpec
 
 from eventstream.local import emulator, pidfile, ports
 from eventstream.local.errors import AlreadyRunningError, EmulatorError
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 _WATCH_S = 1.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _FORCED = 130
+_Said = ParamSpec("_Said")
 
 
 def serve(
@@ -27,7 +29,8 @@ def serve(
 ) -> None:
     """Run the pipeline until a signal asks it to stop.
 
-    The first SIGINT, SIGTERM or SIGHUP stops it cleanly, a second one at once.
+    SIGINT, SIGTERM or SIGHUP stops it cleanly; a SIGINT while it is stopping, at once. Its
+    terminal may be gone by then: nothing that is said there can hold the stop up.
 
     Parameters
     ----------
@@ -52,6 +55,7 @@ def serve(
     lock = pidfile.take(options.state.dev_pid)
     if lock is None:
         raise AlreadyRunningError(already_running(options.state))
+    ready, tell = _despite_a_dead_terminal(ready), _despite_a_dead_terminal(tell)
     try:
         pidfile.write(lock, os.getpid())
         options.state.dev_file.unlink(missing_ok=True)
@@ -68,6 +72,16 @@ def already_running(state: StateFolder) -> str:
     if running is None:
         return f"the pipeline on {state.root} is starting or stopping (pid {pid})"
     return f"already running at {running.url} (pid {running.pid}); `eventstream stop` stops it"
+
+
+def _despite_a_dead_terminal(say: Callable[_Said, None]) -> Callable[_Said, None]:
+    """Return a function that says the same, and does nothing when the terminal is gone."""
+
+    def saying(*arguments: _Said.args, **named: _Said.kwargs) -> None:
+        with contextlib.suppress(OSError):
+            say(*arguments, **named)
+
+    return saying
 
 
 class _Server:
@@ -87,7 +101,9 @@ class _Server:
         """Start, wait and stop."""
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
-            loop.add_signal_handler(number, self._on_signal)
+            # nohup ignores SIGHUP: then it stays ignored.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                loop.add_signal_handler(number, self._on_signal, number)
         try:
             await asyncio.to_thread(self._pipeline.prepare)
             if not self._asked_to_stop.is_set():
@@ -116,17 +132,22 @@ class _Server:
         while not self._asked_to_stop.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._asked_to_stop.wait(), _WATCH_S)
+            self._pipeline.watch_clock()
             ours = self._options.endpoint_url is None
             if ours and pidfile.holder(self._options.state.emulator_pid) is None:
                 return True
         return False
 
-    def _on_signal(self) -> None:
+    def _on_signal(self, number: signal.Signals) -> None:
         if not self._asked_to_stop.is_set():
+            self._asked_to_stop.set()
             self._tell(
                 "stopping: what is in flight is finished first; press Ctrl-C to stop at once"
             )
-            self._asked_to_stop.set()
+            return
+        # A terminal that is closed sends more than one SIGHUP, and `eventstream stop` may come
+        # twice: only a person who presses Ctrl-C again is in a hurry.
+        if number != signal.SIGINT:
             return
         pid = pidfile.holder(self._options.state.emulator_pid)
         if pid is not None and self._options.endpoint_url is None:

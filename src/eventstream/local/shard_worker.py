@@ -105,9 +105,12 @@ class ShardWorker:
             0 when everything was done a moment ago. Between two batches, or while the shard can't
             be read: the time since everything was done. ``None`` before that is known.
         """
-        waiting = self._delivery.oldest_arrival_s or self._buffer.oldest_arrival_s
-        if waiting is not None:
-            return max(0.0, now_s - waiting)
+        # In the direction in which records go: what leaves the buffer meanwhile is found in the
+        # delivery. The other way round it could be missed in both.
+        arrivals = (self._buffer.oldest_arrival_s, self._delivery.oldest_arrival_s)
+        waiting = [arrived_s for arrived_s in arrivals if arrived_s is not None]
+        if waiting:
+            return max(0.0, now_s - min(waiting))
         seen_s = self.progress.caught_up_s
         if seen_s is None:
             return None
@@ -116,9 +119,9 @@ class ShardWorker:
 
     def _step(self) -> bool:
         """Deliver a batch or read once; say whether there is nothing more to do."""
-        batch = self._buffer.take(self._now_s(), at_once=self._ended)
-        if batch is not None:
-            self._delivery.deliver(batch)
+        self._buffer.take(self._now_s(), at_once=self._ended, hand_over=self._delivery.accept)
+        if self._delivery.oldest_arrival_s is not None:
+            self._delivery.deliver()
             return False
         if self._ended:
             if not self._gone:

@@ -54,6 +54,10 @@ class StateFolder:
         return self.root / "emulator.json"
 
     @property
+    def clock_file(self) -> Path:
+        return self.root / "clock"
+
+    @property
     def logs(self) -> Path:
         return self.root / "logs"
 

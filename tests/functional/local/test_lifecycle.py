@@ -4,11 +4,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from eventstream.local import pidfile, ports
+from eventstream.local import emulator, pidfile, ports
 from eventstream.local.errors import PortTakenError
 from eventstream.local.state import StateFolder
 
@@ -206,6 +207,42 @@ def test_fresh_begins_with_an_empty_store(local: Local) -> None:
     local.start("--fresh")
 
     assert local.kept() == {}
+
+
+def test_posts_wait_for_a_clock_that_was_put_back_while_nothing_ran(local: Local) -> None:
+    clock = StateFolder(local.state).clock_file
+    local.state.mkdir()
+    clock.touch()
+    os.utime(clock, (time.time() + 1000, time.time() + 1000))
+    local.start()
+
+    held_up = local.request("POST", "/put", b"[]", {"content-type": "application/json"})
+
+    assert held_up.status == 503
+    assert 900 < int(held_up.headers["retry-after"]) <= 1000
+    assert local.request("GET", "/health").status == 200
+    assert "clock of this machine went back" in (local.state / "logs" / "dev.log").read_text()
+    assert clock.stat().st_mtime > time.time()
+
+    local.stop()
+    local.start("--fresh")
+    local.put({"id": "a"})
+
+
+def test_an_emulator_that_ends_is_collected_by_who_started_it(tmp_path: Path) -> None:
+    state = StateFolder(tmp_path)
+    started = emulator.start(state, "us-east-1")
+    emulator.wait_until_healthy(started, state)
+    emulator.stop(state)
+
+    def is_gone() -> bool:
+        try:
+            os.kill(started.pid, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    wait_until(is_gone)
 
 
 def test_stopping_when_nothing_runs_is_no_error(tmp_path: Path) -> None:

@@ -66,7 +66,8 @@ class World:
             wait=lambda _seconds: False,
         )
         if left:
-            delivery.deliver(Batch(records(*left)))
+            delivery.accept(Batch(records(*left)))
+            delivery.deliver()
 
 
 class Careless(World):

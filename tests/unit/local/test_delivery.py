@@ -8,7 +8,8 @@ from unit.local.streams import Clock, Function, Shelf, a_record, no_wait, record
 def deliver(function: Function, policy: Policy, batch: Batch | None = None) -> Shelf:
     shelf = Shelf()
     delivery = Delivery(invoke=function, shelf=shelf, policy=policy, now_s=Clock(0.0), wait=no_wait)
-    assert delivery.deliver(batch or Batch(records(*range(1, 9))))
+    delivery.accept(batch or Batch(records(*range(1, 9))))
+    assert delivery.deliver()
     assert delivery.oldest_arrival_s is None
     return shelf
 
@@ -108,7 +109,8 @@ def test_a_discarded_batch_is_kept_before_the_checkpoint_passes_it() -> None:
         now_s=Clock(0.0),
         wait=no_wait,
     )
-    delivery.deliver(Batch(records(1)))
+    delivery.accept(Batch(records(1)))
+    delivery.deliver()
 
     assert order == ["discard", "checkpoint"]
 
@@ -130,6 +132,7 @@ def test_a_stopping_poller_leaves_what_is_not_done_without_a_checkpoint() -> Non
         wait=lambda _seconds: stopping,
     )
 
-    assert not delivery.deliver(Batch((a_record(1, 77.0), a_record(2, 78.0))))
+    delivery.accept(Batch((a_record(1, 77.0), a_record(2, 78.0))))
+    assert not delivery.deliver()
     assert shelf.checkpoints == []
     assert delivery.oldest_arrival_s == 77.0
