@@ -11,7 +11,7 @@ import random
 import uuid
 from collections import Counter, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -225,8 +225,3 @@ class _Traffic:
             who = {"anonymous_id": f"a-{number:06d}", "user_id": f"u-{number:06d}"}
             session = {"session_id": f"s-{self._rng.getrandbits(48):012x}"}
             self._push(hour_ms + self._rng.randrange(_HOUR_MS), {**model, **who, **session})
-
-
-def without_anomaly(plan: Plan) -> Plan:
-    """Return the same plan with nothing planted."""
-    return replace(plan, anomaly=None)
