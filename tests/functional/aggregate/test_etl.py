@@ -94,7 +94,7 @@ def test_a_range_is_taken_as_it_is_given() -> None:
 def test_an_hour_is_aggregated_whole() -> None:
     world = World()
     world.put(lines_of("click", 12, latency_ms=20.0))
-    world.put([*lines_of("click", 12), *lines_of("view", 3, is_error=True)])
+    world.put([*lines_of("click", 12, sequence=2), *lines_of("view", 3, is_error=True)])
 
     answer = world.call(action="aggregate", **a_window())
 
