@@ -1,0 +1,147 @@
+"""``GET /events/{event_id}``: what became of one event, by the event index."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from common.domain.event_index import IndexEntry, place_of
+from common.domain.packing import unpacked
+from common.domain.windows import HOUR, from_ms, hour_of, rfc3339
+from common.errors import EventIndexOffError, EventNotSeenError
+from common.ports.event_index import EventIndexReadings
+from query.params import ParamReader
+
+if TYPE_CHECKING:
+    from query.service import Deps
+
+Json = dict[str, Any]
+
+PATH = "/events/{event_id}"
+"""The route, with the name that the event id gets on its way to :func:`event`."""
+_PREFIX = PATH.partition("{")[0]
+
+MAX_ID = 128
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvents:
+    """Where events are found, and for how long they are."""
+
+    readings: EventIndexReadings
+    days: int
+
+
+def event_id_in(path: str) -> str | None:
+    """Return the event id that a path asks for; ``None`` when the path is another route's.
+
+    >>> event_id_in("/events/order/42")
+    'order/42'
+    """
+    found = path.removeprefix(_PREFIX)
+    return found if found and found != path else None
+
+
+def event(query: Mapping[str, str], deps: Deps) -> Json:
+    """Answer what became of an event: when it came, where it lies, and the hour it counts in.
+
+    Raises
+    ------
+    InvalidRequestError
+        Naming each parameter and the rule that it breaks.
+    EventNotSeenError
+        Nothing is known under this id; the message says what that can mean.
+    EventIndexOffError
+        Nothing is kept by its id here.
+    """
+    reader = ParamReader(query, ("event_id", "source"))
+    event_id, source = reader.identity("event_id"), reader.identity("source")
+    if event_id is not None and len(event_id) > MAX_ID:
+        reader.refuse("event_id", "too_long", f"must be at most {MAX_ID} characters")
+    reader.done()
+    stored = deps.events
+    if stored is None:
+        raise EventIndexOffError(_OFF)
+    found = stored.readings.find(event_id or "", source)
+    if not found:
+        raise EventNotSeenError(_not_seen(stored.days, source))
+    return {"event_id": event_id, "events": [_told(entry, deps) for entry in found]}
+
+
+_OFF = (
+    "events are not kept by their ids: the event index is off (parameter EventIndex of the stack)"
+)
+
+
+def _not_seen(days: int, source: str | None) -> str:
+    also = "" if source is None else " of this source"
+    return (
+        f"no event{also} with this id was processed within the last {days} days since the event "
+        "index is on: it is still on its way (an accepted event is here within a minute, unless "
+        "processing is behind), its batch was given up and waits to be replayed, it was sent "
+        "earlier, or it was never accepted; ids are compared letter by letter"
+    )
+
+
+def _told(entry: IndexEntry, deps: Deps) -> Json:
+    is_stored = entry.state == "stored"
+    return {
+        "source": entry.key.source,
+        "state": entry.state,
+        "event_type": entry.event_type,
+        "timestamp": _instant(entry.timestamp_ms),
+        "received_at": _instant(entry.received_ms),
+        "arrived_at": _instant(entry.arrived_ms),
+        "position": _position(entry.at),
+        "lake_object": entry.object_key if is_stored else None,
+        "hour": _hour(from_ms(entry.timestamp_ms), deps) if entry.timestamp_ms else None,
+        "quarantine": None
+        if is_stored
+        else {"object": entry.object_key, "reason": entry.reason, "field": entry.field},
+        "replayed": {"position": _position(entry.again.at), "lake_object": entry.again.object_key}
+        if entry.again
+        else None,
+        "event": _line(entry),
+    }
+
+
+def _instant(epoch_ms: int | None) -> str | None:
+    return None if epoch_ms is None else rfc3339(from_ms(epoch_ms))
+
+
+def _position(at: str) -> Json:
+    position, line = place_of(at)
+    return {
+        "stream": position.stream,
+        "shard": position.shard,
+        "sequence": position.sequence,
+        "line": line,
+    }
+
+
+def _hour(timestamp: datetime, deps: Deps) -> Json:
+    """Say which hour counts an event, and whether its results can still change."""
+    start = hour_of(timestamp)
+    found = deps.readings.hours(start, start + HOUR, 1)
+    is_final = bool(found) and found[0].status == "final" and not found[0].is_dirty
+    return {
+        "start": rfc3339(start),
+        "end": rfc3339(start + HOUR),
+        "status": "final" if is_final else "provisional",
+    }
+
+
+def _line(entry: IndexEntry) -> object:
+    """Return the event as the stream carried it, or the message that was rejected."""
+    if entry.packed is None:
+        return None
+    line = json.loads(unpacked(entry.packed))
+    if entry.state == "stored":
+        return line
+    try:
+        return json.loads(line.get("raw") or "null")
+    except (TypeError, ValueError, RecursionError):
+        return line.get("raw")
