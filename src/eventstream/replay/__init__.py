@@ -1,0 +1,1 @@
+"""What could not be processed, looked at, mended, and put on the stream again."""
