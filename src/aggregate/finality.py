@@ -13,12 +13,13 @@ def read_watermark(lag: LagReader, now: datetime) -> datetime | None:
 
     It is the time at which the reader was last seen, less how far it was behind. Not now less
     that: a reader that went silent has read nothing since. So the watermark trails the present by
-    a minute or two even when all is read, and an hour becomes final as much later.
+    a minute or two even when all is read, and an hour becomes final as much later. With several
+    streams it is that of the one that is furthest behind.
 
     ``None`` when the lag is not known: then nothing can be said of any hour.
     """
     seen = lag.read(now)
-    return None if seen is None else seen.seen_at - seen.age
+    return None if seen is None else seen.watermark
 
 
 def is_final(hour: datetime, watermark: datetime | None, grace: timedelta) -> bool:

@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from common.adapters.calls import our_errors
-from common.ports.lag import Lag, LagReader
+from common.ports.lag import Lag, LagReader, slowest
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_cloudwatch.type_defs import DatapointTypeDef
 
@@ -56,3 +58,16 @@ class CloudWatchLag(LagReader):
                 Statistics=["Maximum"],
             )
         return answer["Datapoints"]
+
+
+class LagOfEveryFlow(LagReader):
+    """The lag of the flow that is furthest behind: an hour is over when every stream is drained.
+
+    A flow whose reader is silent makes the whole unknown. It may hold events of any hour.
+    """
+
+    def __init__(self, flows: Sequence[LagReader]) -> None:
+        self._flows = tuple(flows)
+
+    def read(self, now: datetime) -> Lag | None:
+        return slowest([flow.read(now) for flow in self._flows])

@@ -1,4 +1,8 @@
-"""Passing signed requests on to the emulator, byte for byte."""
+"""Passing signed requests on to the emulator, byte for byte.
+
+A change of a stream's shards waits until the stream is drained, see
+`eventstream.local.reshard_guard`.
+"""
 
 from collections.abc import Iterable, Mapping
 
@@ -6,6 +10,16 @@ import aiohttp
 from aiohttp import web
 from multidict import CIMultiDict
 from yarl import URL
+
+from eventstream.local.reshard_guard import (
+    CHANGES,
+    PUTS,
+    HeldUpError,
+    ReshardGuard,
+    UndrainedError,
+    operation,
+    stream_name,
+)
 
 _SIGNED_QUERY = frozenset({"X-Amz-Credential", "X-Amz-Signature", "AWSAccessKeyId"})
 _HOP_BY_HOP = frozenset(
@@ -42,11 +56,16 @@ class AwsProxy:
         The HTTP client; it must leave compressed bodies alone.
     emulator_url
         Where the emulator answers.
+    guard
+        Keeps puts and changes of shards apart.
     """
 
-    def __init__(self, client: aiohttp.ClientSession, emulator_url: str) -> None:
+    def __init__(
+        self, client: aiohttp.ClientSession, emulator_url: str, guard: ReshardGuard
+    ) -> None:
         self._client = client
         self._emulator = emulator_url
+        self._guard = guard
 
     async def pass_on(self, request: web.BaseRequest) -> web.StreamResponse:
         """Answer a request with the emulator's answer.
@@ -56,12 +75,30 @@ class AwsProxy:
         """
         if "Origin" in request.headers:
             return web.json_response({"message": "Forbidden"}, status=403)
+        asked = operation(request.headers.get("X-Amz-Target", ""))
+        try:
+            if asked in CHANGES:
+                body = await request.read()
+                async with self._guard.changing(stream_name(body)):
+                    return await self._pass_on(request, body)
+            if asked in PUTS:
+                async with self._guard.putting():
+                    return await self._pass_on(request, request.content)
+        except UndrainedError as error:
+            return _refusal("ResourceInUseException", str(error))
+        except HeldUpError as error:
+            return _refusal("ProvisionedThroughputExceededException", str(error))
+        return await self._pass_on(request, request.content if request.body_exists else None)
+
+    async def _pass_on(
+        self, request: web.BaseRequest, body: bytes | aiohttp.StreamReader | None
+    ) -> web.StreamResponse:
         url = URL(f"{self._emulator}{request.raw_path}", encoded=True)
         async with self._client.request(
             request.method,
             url,
             headers=_end_to_end(request.headers),
-            data=request.content if request.body_exists else None,
+            data=body,
             allow_redirects=False,
             skip_auto_headers=("User-Agent", "Content-Type", "Accept", "Accept-Encoding"),
         ) as answer:
@@ -72,6 +109,15 @@ class AwsProxy:
                 await response.write(chunk)
             await response.write_eof()
             return response
+
+
+def _refusal(code: str, message: str) -> web.Response:
+    """Return an error as Kinesis spells it, so that every SDK knows it."""
+    return web.json_response(
+        {"__type": code, "message": message},
+        status=400,
+        content_type="application/x-amz-json-1.1",
+    )
 
 
 def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -3,8 +3,9 @@
 These are Lambda's rules for stream event source mappings. Sources, both in the Lambda developer
 guide: "Retain discarded batch records for a Kinesis Data Streams event source in Lambda"
 (retries, age, bisect) and "Configuring partial batch response with Kinesis Data Streams and
-Lambda" (checkpoints). Where they are silent: a batch whose head is done continues as a new batch,
-with all its retries.
+Lambda" (checkpoints). Where they are silent, as LocalStack's tests recorded it on AWS in November
+2025: a batch whose head is done continues as a new batch, with all its retries, and an answer that
+asks for the first record again is an attempt like any other.
 """
 
 from dataclasses import dataclass

@@ -20,6 +20,7 @@ from eventstream.local.aws_proxy import AwsProxy, is_signed
 from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.http_api import HttpApi, Request
 from eventstream.local.http_front import HttpFront, Served
+from eventstream.local.reshard_guard import ReshardGuard
 
 logger = logging.getLogger(__name__)
 access = logging.getLogger("eventstream.access")
@@ -48,13 +49,23 @@ class Gateway:
         Its region.
     clock
         Says while nothing may be put on a stream.
+    shards
+        Keeps puts and changes of shards apart.
     """
 
-    def __init__(self, emulator_url: str, api: HttpApi, region: str, clock: ClockGuard) -> None:
+    def __init__(
+        self,
+        emulator_url: str,
+        api: HttpApi,
+        region: str,
+        clock: ClockGuard,
+        shards: ReshardGuard,
+    ) -> None:
         self._emulator = emulator_url
         self._api = api
         self._region = region
         self._clock = clock
+        self._shards = shards
         self._client: aiohttp.ClientSession | None = None
         self._runner: web.ServerRunner | None = None
 
@@ -65,8 +76,15 @@ class Gateway:
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=60),
             timeout=aiohttp.ClientTimeout(total=None),
         )
-        front = HttpFront(self._client, self._emulator, self._api, self._region, self._clock)
-        proxy = AwsProxy(self._client, self._emulator)
+        front = HttpFront(
+            self._client,
+            self._emulator,
+            self._api,
+            self._region,
+            self._clock,
+            shards=self._shards,
+        )
+        proxy = AwsProxy(self._client, self._emulator, self._shards)
 
         async def handle(request: web.BaseRequest) -> web.StreamResponse:
             if is_signed(request.headers, request.query):

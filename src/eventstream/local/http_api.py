@@ -54,7 +54,7 @@ class Route:
             return {}
         if self.method not in {"ANY", method}:
             return None
-        found = re.fullmatch(_pattern(self.path), path)
+        found = re.fullmatch(_pattern(self.path), path, re.DOTALL)
         return None if found is None else found.groupdict()
 
     @property

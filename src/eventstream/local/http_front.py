@@ -16,6 +16,7 @@ from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.cors import without_cors
 from eventstream.local.function_errors import FunctionErrors
 from eventstream.local.http_api import Answer, HttpApi, Request, Route
+from eventstream.local.reshard_guard import HeldUpError, ReshardGuard
 from eventstream.local.session import ACCESS_KEY
 from eventstream.local.throttle import TokenBucket
 
@@ -50,6 +51,8 @@ class HttpFront:
         Its region.
     clock
         Says while nothing may be put.
+    shards
+        Keeps puts and changes of shards apart.
     """
 
     def __init__(
@@ -59,11 +62,14 @@ class HttpFront:
         api: HttpApi,
         region: str,
         clock: ClockGuard,
+        *,
+        shards: ReshardGuard,
     ) -> None:
         self._client = client
         self._emulator = emulator_url
         self._api = api
         self._clock = clock
+        self._shards = shards
         self._errors = FunctionErrors()
         # The emulator takes the region from here; it checks no signature.
         scope = f"Credential={ACCESS_KEY}/20260101/{region}/lambda/aws4_request"
@@ -93,7 +99,8 @@ class HttpFront:
     async def _routed(self, request: Request) -> Served:
         found = self._api.match(request.method, request.path)
         if found is None:
-            return Served(http_api.message(404, "Not Found"))
+            at_the_door = (request.method, request.path) == ("GET", "/")
+            return Served(self._directory(request) if at_the_door else _not_found())
         route, variables = found
         bucket = self._buckets.get(route.key)
         if bucket is not None and not bucket.take():
@@ -101,19 +108,35 @@ class HttpFront:
         event = json.dumps(self._api.event(route, variables, request)).encode()
         if len(event) > MAX_EVENT_BYTES:
             return Served(http_api.message(413, "Request Entity Too Large"), route)
-        async with self._slots[route.function]:
-            answer = self._held_up(request) or await self._call(route, event)
-            # Looked at again: what was put while the clock went back may never be read.
-            return Served(self._held_up(request) or answer, route)
+        if request.method != "POST":
+            async with self._slots[route.function]:
+                return Served(await self._call(route, event), route)
+        try:
+            async with self._shards.putting(), self._slots[route.function]:
+                answer = self._held_up(request) or await self._call(route, event)
+                # Looked at again: what was put while the clock went back may never be read.
+                return Served(self._held_up(request) or answer, route)
+        except HeldUpError as error:
+            return Served(_unavailable(str(error), 1), route)
+
+    def _directory(self, request: Request) -> Answer:
+        """Answer ``GET /`` as AWS does, with 404, and tell who looks in where to go."""
+        keys = sorted({route.key for route in self._api.routes} - {"$default"})
+        reads = [key.removeprefix("GET ") for key in keys if key.startswith("GET ")]
+        body = {
+            "message": "Not Found",
+            "see": [f"http://{request.header('host')}{path}" for path in reads],
+            "routes": keys,
+        }
+        answer = _not_found()
+        return Answer(answer.status, answer.headers, json.dumps(body, indent=2).encode() + b"\n")
 
     def _held_up(self, request: Request) -> Answer | None:
         """Refuse a POST while the clock is behind; the client sends it again later."""
         wait_s = self._clock.look() if request.method == "POST" else 0
         if not wait_s:
             return None
-        refusal = http_api.message(503, f"The clock went back; try again in {wait_s} s")
-        headers = {**refusal.headers, "retry-after": str(wait_s)}
-        return Answer(refusal.status, headers, refusal.body)
+        return _unavailable(f"The clock went back; try again in {wait_s} s", wait_s)
 
     async def _call(self, route: Route, event: bytes) -> Answer:
         """Call the function; the client doesn't learn what goes wrong in it."""
@@ -132,3 +155,13 @@ class HttpFront:
             self._errors.tell(route.function, body)
             return http_api.message(500, "Internal Server Error")
         return http_api.answer(json.loads(body))
+
+
+def _not_found() -> Answer:
+    return http_api.message(404, "Not Found")
+
+
+def _unavailable(text: str, wait_s: int) -> Answer:
+    refusal = http_api.message(503, text)
+    headers = {**refusal.headers, "retry-after": str(wait_s)}
+    return Answer(refusal.status, headers, refusal.body)

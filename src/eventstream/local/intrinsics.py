@@ -12,7 +12,7 @@ from typing import Any
 
 from eventstream.local.errors import TemplateError
 
-_VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
+VARIABLE = re.compile(r"\$\{(!?)([^}]*)\}")
 _DROP = object()
 
 
@@ -177,9 +177,9 @@ class Evaluator:
                 left[name] = value
             return match.group(0)
 
-        replaced = _VARIABLE.sub(replace, text)
+        replaced = VARIABLE.sub(replace, text)
         if not needs_resource:
-            return _VARIABLE.sub(lambda match: f"${{{match.group(2)}}}", replaced)
+            return VARIABLE.sub(lambda match: f"${{{match.group(2)}}}", replaced)
         return {"Fn::Sub": [replaced, left] if left else replaced}
 
     def _decide(self, value: Any, where: str) -> bool:  # noqa: ANN401
@@ -230,5 +230,5 @@ def references(value: Any) -> set[str]:  # noqa: ANN401 - a template holds anyth
 
 def _sub_references(argument: Any) -> set[str]:  # noqa: ANN401
     text, variables = argument if isinstance(argument, list) else (argument, {})
-    names = {match.group(2).split(".")[0] for match in _VARIABLE.finditer(text) if not match[1]}
+    names = {match.group(2).split(".")[0] for match in VARIABLE.finditer(text) if not match[1]}
     return (names - set(variables)) | references(list(variables.values()))

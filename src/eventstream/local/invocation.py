@@ -5,12 +5,15 @@ import importlib
 import os
 import sys
 import time
+import traceback
 import uuid
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.errors import EventStreamError
 from eventstream.local.errors import LocalRuntimeError
 from eventstream.local.session import ACCESS_KEY, SECRET_KEY
 from eventstream.target import Target
@@ -59,7 +62,8 @@ def invoke(target: Target, function: str, event: Any, project: Path) -> Any:  # 
     Raises
     ------
     LocalRuntimeError
-        The pipeline isn't the one on this machine, or it has no such function.
+        The pipeline isn't the one on this machine, it has no such function, or the function
+        raised what is no error of EventStream.
     """
     if target.endpoint_url is None:
         raise LocalRuntimeError("functions are called in this process with the local pipeline only")
@@ -79,9 +83,26 @@ def invoke(target: Target, function: str, event: Any, project: Path) -> Any:  # 
         deadline_s=time.time() + deployed["Timeout"],
         aws_request_id=str(uuid.uuid4()),
     )
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings():
+        # A refusal measures nothing: that is no news to who calls the function by hand.
+        warnings.filterwarnings("ignore", message="No application metrics to publish")
         handler = getattr(importlib.import_module(module), name)
-        return handler(event, context)
+        try:
+            return handler(event, context)
+        except (EventStreamError, OSError):
+            raise
+        except Exception as error:
+            raise LocalRuntimeError(_raised(function, error, project)) from error
+
+
+def _raised(function: str, error: Exception, project: Path) -> str:
+    """Say in one line what a function raised, and where."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    file = last.filename.removeprefix(f"{project}{os.sep}")
+    return (
+        f"{function} raised {type(error).__name__}: {error} ({file}:{last.lineno}); "
+        "EVENTSTREAM_DEBUG=1 shows the whole trace. Is the event one that this function takes?"
+    )
 
 
 def _environment(target: Target, endpoint_url: str, deployed: Mapping[str, Any]) -> dict[str, str]:

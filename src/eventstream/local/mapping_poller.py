@@ -174,8 +174,12 @@ class MappingPoller:
             for name, (worker, _) in self._workers.items()
             if worker.progress.caught_up_s is not None and worker.lag_s(now_s) == 0
         }
-        alive = {name: each for name, each in self._workers.items() if each[1].is_alive()}
-        for shard in stream_shards.readable(listed, self._finished, caught_up):
+        alive = {
+            name: each
+            for name, each in self._workers.items()
+            if each[1].is_alive() and not each[0].let_go
+        }
+        for shard in stream_shards.readable(listed, self._finished, caught_up, alive):
             if shard.id not in alive:
                 alive[shard.id] = self._start_worker(shard.id)
         self._workers = alive
@@ -184,8 +188,14 @@ class MappingPoller:
 
     def _start_worker(self, shard_id: str) -> tuple[ShardWorker, threading.Thread]:
         worker = self._worker(shard_id, self._positions.get(shard_id, Position()))
+
+        def run() -> None:
+            worker.run()
+            if worker.let_go:
+                self._look_again.set()
+
         # A daemon: a second Ctrl-C ends the process without waiting for a hanging function.
-        thread = threading.Thread(target=worker.run, name=f"shard-{shard_id}", daemon=True)
+        thread = threading.Thread(target=run, name=f"shard-{shard_id}", daemon=True)
         thread.start()
         return worker, thread
 

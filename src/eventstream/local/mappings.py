@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from eventstream.local.errors import TemplateError
-from eventstream.local.support import MAPPING_PROPERTIES, MAPPING_PROPERTIES_NOT_SIMULATED
+from eventstream.local.support import (
+    MAPPING_PROPERTIES,
+    MAPPING_PROPERTIES_NOT_SIMULATED,
+    MAPPING_PROPERTIES_REFUSED,
+)
 
 _NAMESPACE = uuid.UUID("5c1f3d1e-6f3c-4b4e-9d53-0a6a4f5d9b11")
 _POSITIONS = frozenset({"TRIM_HORIZON", "LATEST", "AT_TIMESTAMP"})
@@ -19,6 +23,10 @@ LIMITS = {
 }
 """Lambda's ranges; source: "Lambda parameters for Amazon Kinesis Data Streams event source
 mappings" in the Lambda developer guide."""
+
+YOUNGEST_AGE_S = 60
+"""Least MaximumRecordAgeInSeconds but -1; source: "CreateEventSourceMapping" in the Lambda API
+reference."""
 
 
 @dataclass(frozen=True)
@@ -83,22 +91,48 @@ def check(logical_id: str, properties: Mapping[str, Any]) -> dict[str, str]:
     TemplateError
         A property, or a value of one, is not simulated.
     """
-    unknown = sorted(set(properties) - MAPPING_PROPERTIES - set(MAPPING_PROPERTIES_NOT_SIMULATED))
-    if unknown:
-        raise TemplateError(
-            f"{logical_id}: the local poller doesn't know the property {unknown[0]} of an event "
-            "source mapping"
-        )
+    _check_names(logical_id, properties)
     _check_fixed_values(logical_id, properties)
+    _check_start(logical_id, properties)
     for name, (low, high) in LIMITS.items():
         number = properties.get(name)
         if number is not None and not low <= _number(logical_id, name, number) <= high:
             raise TemplateError(f"{logical_id}: {name} must be between {low} and {high}")
+    age = properties.get("MaximumRecordAgeInSeconds", -1)
+    if -1 < _number(logical_id, "MaximumRecordAgeInSeconds", age) < YOUNGEST_AGE_S:
+        raise TemplateError(
+            f"{logical_id}: MaximumRecordAgeInSeconds must be -1 or at least {YOUNGEST_AGE_S}"
+        )
     return {
         name: reason
         for name, reason in MAPPING_PROPERTIES_NOT_SIMULATED.items()
         if name in properties
     }
+
+
+def _check_names(logical_id: str, properties: Mapping[str, Any]) -> None:
+    for name in sorted(properties):
+        if name in MAPPING_PROPERTIES_REFUSED:
+            raise TemplateError(
+                f"{logical_id}: the local poller doesn't do {name}: "
+                f"{MAPPING_PROPERTIES_REFUSED[name]}"
+            )
+        if name not in MAPPING_PROPERTIES and name not in MAPPING_PROPERTIES_NOT_SIMULATED:
+            raise TemplateError(
+                f"{logical_id}: the local poller doesn't know the property {name} of an event "
+                "source mapping"
+            )
+
+
+def _check_start(logical_id: str, properties: Mapping[str, Any]) -> None:
+    at_a_time = properties["StartingPosition"] == "AT_TIMESTAMP"
+    if at_a_time != ("StartingPositionTimestamp" in properties):
+        raise TemplateError(
+            f"{logical_id}: StartingPositionTimestamp goes with StartingPosition AT_TIMESTAMP, "
+            "and that with it"
+        )
+    if at_a_time:
+        _number(logical_id, "StartingPositionTimestamp", properties["StartingPositionTimestamp"])
 
 
 def _check_fixed_values(logical_id: str, properties: Mapping[str, Any]) -> None:

@@ -1,7 +1,9 @@
 """The on-failure destination: batches that were given up go to a bucket, as Lambda writes them.
 
 Source of key and body: "Retain discarded batch records for a Kinesis Data Streams event source in
-Lambda" in the Lambda developer guide.
+Lambda" in the Lambda developer guide. What the page leaves open is as LocalStack's tests recorded
+it on AWS in November 2025: ``functionError`` is null when the function asked for records again, and
+a batch that was never sent counts as one invocation.
 """
 
 import json
@@ -81,7 +83,7 @@ class FailureBucket:
                 "requestId": str(uuid.uuid4()) if last is None else last.request_id,
                 "functionArn": self.function_arn,
                 "condition": condition,
-                "approximateInvokeCount": batch.attempts,
+                "approximateInvokeCount": max(1, batch.attempts),
             },
             "version": "1.0",
             "timestamp": _iso(now),
@@ -97,10 +99,11 @@ class FailureBucket:
             "payload": payload(batch.records).decode(),
         }
         if last is not None:
-            response: dict[str, Any] = {"statusCode": 200, "executedVersion": "$LATEST"}
-            if last.function_error is not None:
-                response["functionError"] = last.function_error
-            body["responseContext"] = response
+            body["responseContext"] = {
+                "statusCode": 200,
+                "executedVersion": "$LATEST",
+                "functionError": last.function_error,
+            }
         return body
 
 

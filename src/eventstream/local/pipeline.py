@@ -25,6 +25,7 @@ from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.gateway import Gateway
 from eventstream.local.poller import Poller
 from eventstream.local.ports import HOST
+from eventstream.local.reshard_guard import ReshardGuard
 from eventstream.local.scheduler import Scheduler
 from eventstream.local.session import LocalSession
 from eventstream.local.state import Running, StateFolder
@@ -135,7 +136,9 @@ class Pipeline:
         api = api_reader.read(session.client("apigatewayv2"), api_id)
         self._clock = ClockGuard(self._options.state.clock_file)
         self.watch_clock()
-        self._gateway = Gateway(self._emulator_url(), api, self._options.region, self._clock)
+        self._gateway = Gateway(
+            self._emulator_url(), api, self._options.region, self._clock, self._reshard_guard()
+        )
         await self._gateway.start(listener)
         return self._running(listener.getsockname()[1])
 
@@ -182,6 +185,11 @@ class Pipeline:
         """Return what functions must be told about an emulator that isn't ours."""
         url = self._options.endpoint_url
         return {} if url is None else {"AWS_ENDPOINT_URL": url}
+
+    def _reshard_guard(self) -> ReshardGuard:
+        if self._poller is None:
+            raise RuntimeError("nothing is deployed yet")
+        return ReshardGuard(self._poller.drained)
 
     def _deployed(self) -> deploy.Stack:
         if self._stack is None:

@@ -27,6 +27,7 @@ class Poller:
         self.mappings = [
             MappingPoller(session, stack_name, mapping) for mapping in parsed if mapping.enabled
         ]
+        self._unread = {mapping.stream_name for mapping in parsed if not mapping.enabled}
         self._iterator_age = IteratorAge(session.client("cloudwatch"), self.mappings)
 
     def start(self) -> None:
@@ -34,6 +35,24 @@ class Poller:
         for mapping in self.mappings:
             mapping.start()
         self._iterator_age.start()
+
+    def drained(self, stream: str | None, since_s: float) -> bool:
+        """Say whether everything in a stream was seen done at or after a time.
+
+        Parameters
+        ----------
+        stream
+            Name of the stream; ``None`` for all of them.
+        since_s
+            Seconds since 1970.
+        """
+        if stream in self._unread or (stream is None and self._unread):
+            return False
+        return all(
+            each.caught_up_since(since_s)
+            for each in self.mappings
+            if stream in (None, each.mapping.stream_name)
+        )
 
     def stop(self) -> None:
         """Stop: what is with a function is finished and checkpointed first."""

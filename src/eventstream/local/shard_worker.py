@@ -71,6 +71,7 @@ class ShardWorker:
         self._now_s = now_s
         self._ended = False
         self._gone = False
+        self._let_go = False
         self.progress = Progress()
 
     def run(self) -> None:
@@ -81,7 +82,7 @@ class ShardWorker:
                     return
             except ClientError as error:
                 if error.response["Error"]["Code"] in _GONE:
-                    self._let_go()
+                    self._end_early()
                 else:
                     self._pause_after(error)
             except BotoCoreError as error:
@@ -91,7 +92,12 @@ class ShardWorker:
                 logger.exception("shard %s: the worker failed", self.shard_id)
                 return
 
-    def _let_go(self) -> None:
+    @property
+    def let_go(self) -> bool:
+        """Whether the stream has dropped the shard and all that was read of it is done."""
+        return self._let_go
+
+    def _end_early(self) -> None:
         """Deliver what was read and then end, because the stream has dropped the shard."""
         logger.warning("shard %s is gone from the stream", self.shard_id)
         self._ended = self._gone = True
@@ -124,7 +130,9 @@ class ShardWorker:
             self._delivery.deliver()
             return False
         if self._ended:
-            if not self._gone:
+            if self._gone:
+                self._let_go = True
+            else:
                 self._finish()
             return True
         read = self._reader.read(self._buffer.room)

@@ -42,7 +42,10 @@ def _shard(raw: dict[str, Any]) -> Shard:
 
 
 def readable(
-    shards: Iterable[Shard], finished: Collection[str], caught_up: Collection[str]
+    shards: Iterable[Shard],
+    finished: Collection[str],
+    caught_up: Collection[str],
+    at_work: Collection[str] = (),
 ) -> list[Shard]:
     """Return the shards whose turn it is.
 
@@ -59,9 +62,13 @@ def readable(
     caught_up
         Shards of which everything that is in them is done. An emulator may never close a parent;
         then this is as much as can be known of it.
+    at_work
+        Shards that are being read. One that the stream doesn't list any more may still have
+        records with the function.
     """
     every = list(shards)
-    open_parents = {
+    open_parents = set(at_work) - {shard.id for shard in every}
+    open_parents |= {
         shard.id
         for shard in every
         if shard.id not in finished and (shard.closed or shard.id not in caught_up)

@@ -59,6 +59,15 @@ MAPPING_PROPERTIES = frozenset(
 )
 """Properties of an event source mapping that the poller obeys."""
 
+MAPPING_PROPERTIES_REFUSED = {
+    "FilterCriteria": "records would reach the function here that AWS keeps from it",
+    "TumblingWindowInSeconds": "no state is carried from one invocation to the next",
+    "ProvisionedPollerConfig": "there is one poller",
+    "Queues": "the local poller reads Kinesis streams only",
+    "Topics": "the local poller reads Kinesis streams only",
+}
+"""Properties of an event source mapping that would change what a function gets, and don't here."""
+
 MAPPING_PROPERTIES_NOT_SIMULATED = {
     "KmsKeyArn": "it encrypts filters, and there are none",
     "MetricsConfig": "the mapping's own CloudWatch metrics are not published",

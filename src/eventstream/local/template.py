@@ -9,7 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from eventstream.local import handover, http_template, mappings, parameters, support, translate
+from eventstream.local import (
+    handover,
+    http_template,
+    mappings,
+    nested,
+    parameters,
+    support,
+    translate,
+)
 from eventstream.local.errors import TemplateError
 from eventstream.local.function_template import Package, in_source_mode, with_definition
 from eventstream.local.intrinsics import Evaluator, references
@@ -72,24 +80,26 @@ def adapt(
     TemplateError
         The template asks for something that the local runtime doesn't know.
     """
-    sam = translate.load(template_file or project / "template.yaml")
+    file = template_file or project / "template.yaml"
+    sam = translate.load(file)
     values = parameters.resolve(sam.get("Parameters", {}), overrides or {})
-    plain = translate.translate(sam, values, region)
+    pseudo = {
+        "AWS::Region": region,
+        "AWS::AccountId": ACCOUNT_ID,
+        "AWS::Partition": "aws",
+        "AWS::URLSuffix": "amazonaws.com",
+        "AWS::StackName": stack_name,
+    }
+    plain, definitions = _flat(sam, file, values, pseudo)
     evaluator = Evaluator(
         parameters=values,
-        pseudo={
-            "AWS::Region": region,
-            "AWS::AccountId": ACCOUNT_ID,
-            "AWS::Partition": "aws",
-            "AWS::URLSuffix": "amazonaws.com",
-            "AWS::StackName": stack_name,
-            **_mapping_ids(plain["Resources"], stack_name),
-        },
+        pseudo={**pseudo, **_mapping_ids(plain["Resources"], stack_name)},
         conditions=plain.get("Conditions", {}),
         mappings=plain.get("Mappings", {}),
     )
     resources = _existing(plain["Resources"], evaluator)
     paths = {name: project / path for name, path in translate.definition_paths(sam).items()}
+    paths |= definitions
     left_out: dict[str, str] = {}
     adapter = _Adapter(stack_name, code, paths, left_out)
     adapted: dict[str, Any] = {}
@@ -102,6 +112,33 @@ def adapt(
         "Outputs": _outputs(plain.get("Outputs", {}), evaluator, adapted),
     }
     return Plan(deployable, values, left_out)
+
+
+def _flat(
+    sam: dict[str, Any], file: Path, values: Mapping[str, str], pseudo: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Path]]:
+    """Translate a template, its nested applications put flat into it, and find their definitions.
+
+    Their outputs go in before SAM has its turn: it would take them for resources that are missing.
+    """
+    root, applications = nested.take_out(sam, file.parent)
+    around = Evaluator(
+        parameters=values,
+        pseudo=pseudo,
+        conditions=sam.get("Conditions", {}),
+        mappings=sam.get("Mappings", {}),
+    )
+    flat = nested.flatten(applications, around, pseudo["AWS::StackName"])
+    root = nested.outputs_put_in(root, flat, [each.name for each in applications])
+    plain = translate.translate(root, values, pseudo["AWS::Region"])
+    for section, found in (
+        ("Resources", flat.resources),
+        ("Conditions", flat.conditions),
+        ("Mappings", flat.mappings),
+    ):
+        if found:
+            plain[section] = {**plain.get(section, {}), **found}
+    return plain, flat.definitions
 
 
 def _mapping_ids(resources: Mapping[str, Any], stack_name: str) -> dict[str, str]:

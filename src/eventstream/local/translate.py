@@ -116,7 +116,7 @@ def _put_placeholders(template: dict[str, Any]) -> None:
         if resource.get("Type") == "AWS::Serverless::Application":
             raise TemplateError(
                 f"{name}: the local runtime doesn't run nested applications "
-                "(AWS::Serverless::Application) yet"
+                "(AWS::Serverless::Application) within nested ones"
             )
         _put_placeholder(resource.get("Properties", {}))
     for defaults in template.get("Globals", {}).values():

@@ -15,9 +15,17 @@ def test_health_is_the_functions_and_not_the_emulators(shared: Local) -> None:
 
 
 def test_an_unknown_path_is_404_as_api_gateway_says_it(shared: Local) -> None:
-    reply = shared.request("GET", "/")
+    reply = shared.request("GET", "/nowhere")
 
     assert (reply.status, reply.json) == (404, {"message": "Not Found"})
+
+
+def test_who_looks_in_at_the_door_is_told_where_to_go(shared: Local) -> None:
+    reply = shared.request("GET", "/")
+
+    assert (reply.status, reply.json["message"]) == (404, "Not Found")
+    assert f"{shared.running['url']}/health" in reply.json["see"]
+    assert "POST /put" in reply.json["routes"]
 
 
 def test_a_function_that_fails_is_a_500_without_detail(shared: Local) -> None:

@@ -144,7 +144,7 @@ def test_a_partial_failure_at_the_first_record_is_a_retry_of_the_same_batch() ->
     assert verdict.left == (Batch(FIVE.records, attempts=1),)
 
 
-# Our reading where the guide is silent: progress makes a new batch.
+# The guide is silent; so it was recorded on AWS: progress makes a new batch.
 def test_what_is_left_after_progress_has_all_its_retries() -> None:
     late = Batch(FIVE.records, attempts=9)
 

@@ -14,6 +14,7 @@ from eventstream.local import doctor
 from eventstream.local.clock_guard import ClockGuard
 from eventstream.local.http_api import Answer, HttpApi, Request, Route
 from eventstream.local.http_front import HttpFront, Served
+from eventstream.local.reshard_guard import ReshardGuard
 from eventstream.local.state import StateFolder
 from unit.local.streams import Clock
 
@@ -154,7 +155,8 @@ class Front(HttpFront):
     def __init__(self, clock: ClockGuard, meanwhile: Callable[[], None] = lambda: None) -> None:
         api = HttpApi("api", (Route("POST /events", "f"), Route("GET /metrics", "f")))
         client: Any = None
-        super().__init__(client, "", api, "us-east-1", clock)
+        shards = ReshardGuard(lambda _stream, _since_s: True)
+        super().__init__(client, "", api, "us-east-1", clock, shards=shards)
         self.calls = 0
         self._meanwhile = meanwhile
 

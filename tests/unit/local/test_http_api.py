@@ -55,6 +55,7 @@ def an_event(**other: Any) -> dict[str, Any]:
         ("POST", "/events/purchase", "POST /events/{proxy+}"),
         ("POST", "/events/batch/purchase", "POST /events/{proxy+}"),
         ("GET", "/events/abc", "GET /events/{event_id}"),
+        ("GET", "/events/a\nb", "GET /events/{event_id}"),
         ("GET", "/any", "GET /any"),
         ("PUT", "/any", "ANY /any"),
     ],

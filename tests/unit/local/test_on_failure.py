@@ -77,10 +77,10 @@ def test_a_batch_that_was_never_sent_has_no_response() -> None:
     assert body["requestContext"]["condition"] == "RecordAgeExceeded"
 
 
-def test_a_function_that_asked_again_to_the_end_shows_no_function_error() -> None:
+def test_a_function_that_asked_again_to_the_end_shows_a_null_function_error() -> None:
     body = failures().body("shard-1", BATCH, RETRIES_EXHAUSTED, LastCall("request-1"), NOW)
 
-    assert "functionError" not in body["responseContext"]
+    assert body["responseContext"]["functionError"] is None
 
 
 def test_two_batches_that_are_given_up_in_one_second_have_two_keys() -> None:

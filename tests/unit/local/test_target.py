@@ -66,6 +66,29 @@ def test_without_a_pipeline_the_error_says_how_to_start_one(tmp_path: Path) -> N
         resolve(tmp_path)
 
 
+def test_a_folder_that_was_named_is_named_again(tmp_path: Path) -> None:
+    with pytest.raises(NoPipelineError) as refused:
+        resolve(tmp_path)
+
+    assert f"no local pipeline is running on {tmp_path}:" in str(refused.value)
+
+
+@pytest.mark.parametrize("demo_was_run", [True, False])
+def test_what_the_demo_left_is_mentioned_where_it_left_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_was_run: bool
+) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "template.yaml").touch()
+    if demo_was_run:
+        (tmp_path / ".eventstream" / "demo" / "store").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(NoPipelineError) as refused:
+        resolve()
+
+    assert ("eventstream dev --state .eventstream/demo" in str(refused.value)) is demo_was_run
+
+
 @pytest.mark.parametrize("other", [{"region": "eu-west-1"}, {"profile": "p"}])
 def test_a_region_or_a_profile_without_a_stack_is_refused(
     running: Path, other: dict[str, Any]
@@ -98,6 +121,50 @@ def test_a_stack_in_aws_is_found_by_its_name() -> None:
     assert not target.is_local
     assert (target.api_url, target.region) == ("https://x.example", "eu-west-1")
     assert target.resource("HotTable").endswith(":hot")
+
+
+@pytest.fixture
+def bare_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No region, no credentials, no configuration of AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, os.devnull)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_without_a_region_the_error_says_how_to_give_one() -> None:
+    with pytest.raises(StackNotFoundError) as refused:
+        resolve(stack_name="prod")
+
+    assert str(refused.value) == (
+        "can't read the stack prod: in which region is it? Give --region, or set AWS_REGION"
+    )
+
+
+@pytest.mark.usefixtures("bare_machine")
+def test_without_credentials_the_error_says_how_to_give_some() -> None:
+    with pytest.raises(StackNotFoundError, match="give --profile, or set AWS_PROFILE"):
+        resolve(stack_name="prod", region="eu-west-1")
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_the_region_may_be_set_as_for_other_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    boto3.client("cloudformation", "eu-west-1").create_stack(
+        StackName="prod", TemplateBody=TEMPLATE
+    )
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+    assert resolve(stack_name="prod").region == "eu-west-1"
+
+
+@pytest.mark.usefixtures("in_aws")
+def test_a_refusal_of_aws_is_a_sentence_that_ends_once() -> None:
+    with pytest.raises(StackNotFoundError) as refused:
+        resolve(stack_name="nowhere", region="eu-west-1")
+
+    assert ".." not in str(refused.value)
 
 
 @pytest.mark.usefixtures("in_aws")

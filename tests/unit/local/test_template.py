@@ -142,13 +142,6 @@ def test_even_a_resource_that_its_condition_leaves_out_must_be_known(tmp_path: P
         adapted(tmp_path, {"Queue": resource}, Conditions={"Never": {"Fn::Equals": [1, 2]}})
 
 
-def test_a_nested_application_is_refused(tmp_path: Path) -> None:
-    nested = {"Type": "AWS::Serverless::Application", "Properties": {"Location": "x.yaml"}}
-
-    with pytest.raises(TemplateError, match=r"Flow: .*nested applications"):
-        adapted(tmp_path, {"Flow": nested})
-
-
 def test_a_runtime_that_is_not_python_is_refused(tmp_path: Path) -> None:
     function = {**FUNCTION, "Properties": {**FUNCTION["Properties"], "Runtime": "nodejs22.x"}}
 
