@@ -5,7 +5,11 @@
     EventStreamError
     ├── InvalidRequestError      the client sent something we refuse         -> 400
     │   └── TooLargeError        a body, a batch or an event over its limit   -> 413
+    ├── UnauthorizedError        no API key, or one that is not valid          -> 401
+    ├── ForbiddenError           the key may not do this, or not from there   -> 403
     ├── NotFoundError            no such route, or nothing under that name    -> 404
+    │   ├── EventNotSeenError    the event index has no event of that id      -> 404
+    │   └── EventIndexOffError   there is no event index to look into         -> 404
     ├── MethodNotAllowedError    the route exists for another method          -> 405
     ├── ThrottledError           a dependency asked us to slow down           -> 503 + Retry-After
     ├── StoreError               a dependency failed in another way           -> 503 + Retry-After
@@ -61,10 +65,34 @@ class TooLargeError(InvalidRequestError):
     code = "too_large"
 
 
+class UnauthorizedError(EventStreamError):
+    """The request carries no API key, or one that is not valid."""
+
+    code = "unauthorized"
+
+
+class ForbiddenError(EventStreamError):
+    """The API key is valid, and not for this."""
+
+    code = "forbidden"
+
+
 class NotFoundError(EventStreamError):
     """Nothing is there under that route or name."""
 
     code = "not_found"
+
+
+class EventNotSeenError(NotFoundError):
+    """The event index has no event of that id."""
+
+    code = "event_not_seen"
+
+
+class EventIndexOffError(NotFoundError):
+    """There is no event index to look into."""
+
+    code = "event_index_off"
 
 
 class MethodNotAllowedError(EventStreamError):

@@ -19,7 +19,10 @@ from common.domain.windows import from_ms
 from common.errors import (
     ConditionLostError,
     ConfigError,
+    EventIndexOffError,
+    EventNotSeenError,
     EventStreamError,
+    ForbiddenError,
     InvalidRequestError,
     MethodNotAllowedError,
     NotFoundError,
@@ -27,13 +30,18 @@ from common.errors import (
     StoreError,
     ThrottledError,
     TooLargeError,
+    UnauthorizedError,
 )
 
 STATUS: Mapping[type[EventStreamError], int] = {
     EventStreamError: 500,
     InvalidRequestError: 400,
     TooLargeError: 413,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
     NotFoundError: 404,
+    EventNotSeenError: 404,
+    EventIndexOffError: 404,
     MethodNotAllowedError: 405,
     ThrottledError: 503,
     StoreError: 503,
@@ -45,12 +53,17 @@ STATUS: Mapping[type[EventStreamError], int] = {
 
 _TITLES = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     413: "Content Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
+
+CHALLENGE = 'Bearer realm="eventstream"'
+"""What a 401 asks for; ``Basic``, which is taken too, would make browsers ask for a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +158,13 @@ def problem(error: EventStreamError, request_id: str) -> Response:
         "errors": [each.as_dict() for each in error.errors],
         "request_id": request_id,
     }
-    headers = {"retry-after": str(random.randint(1, 5))} if status == 503 else {}  # noqa: S311
-    return Response(status, body, headers, content_type="application/problem+json")
+    return Response(status, body, _headers(status), content_type="application/problem+json")
+
+
+def _headers(status: int) -> dict[str, str]:
+    if status == 503:
+        return {"retry-after": str(random.randint(1, 5))}  # noqa: S311
+    return {"www-authenticate": CHALLENGE} if status == 401 else {}
 
 
 def answer(event: Mapping[str, Any], route: Callable[[Request], Response]) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
+from math import inf
 
 from common.errors import StoreError, ThrottledError
 from common.ports.stream import (
@@ -15,11 +17,18 @@ from common.ports.stream import (
 )
 
 MAX_TRIES = 3
-"""Times that a record is offered."""
+"""Times that records are offered while the stream takes none of them. A stream that takes some
+each time is full, and goes on taking: to stop would have the whole request sent again."""
 TIME_LIMIT_S = 5.0
-"""Seconds after the first call within which the last may begin; it may take three more."""
+"""Seconds after the first call within which the last may begin."""
+CALL_LIMIT_S = 3.0
+"""Seconds that one call may take: one to connect, two to be answered."""
+ANSWER_S = 0.5
+"""Seconds that are left for the answer after the last call."""
 BACKOFF_BASE_S = 0.25
 """Most that the first pause lasts; each later one may last twice the one before."""
+MAX_BACKOFF_S = 0.5
+"""Most that any pause lasts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +47,15 @@ def deliver(
     sink: EventSink,
     waiting: Waiting,
     note: Callable[[str], None],
+    *,
+    ends_at_s: float = inf,
 ) -> list[PutFailure | None]:
     """Offer records until each is acknowledged, or tries or time run out.
 
     Pauses are drawn with full jitter (uniformly from nothing to twice the last bound), so that
     senders that were refused together do not come back together. ``note`` is told why a call
-    failed as a whole.
+    failed as a whole. No call begins that might not end in time for an answer before ``ends_at_s``
+    on the clock of ``waiting``, not even the first.
 
     Returns
     -------
@@ -53,10 +65,14 @@ def deliver(
     """
     outcomes: list[PutFailure | None] = ["store_failed"] * len(records)
     pending: Sequence[int] = range(len(records))
-    deadline = waiting.clock() + TIME_LIMIT_S
-    for tries in range(MAX_TRIES):
+    deadline = min(waiting.clock() + TIME_LIMIT_S, ends_at_s - CALL_LIMIT_S - ANSWER_S)
+    took = True
+    for tries in count():
         if tries:
-            pause = waiting.random() * BACKOFF_BASE_S * 2 ** (tries - 1)
+            if tries >= MAX_TRIES and not took:
+                break
+            bound = min(BACKOFF_BASE_S * 2 ** (tries - 1), MAX_BACKOFF_S)
+            pause = waiting.random() * bound
             if waiting.clock() + pause >= deadline:
                 break
             waiting.sleep(pause)
@@ -66,8 +82,9 @@ def deliver(
             results = _offer([records[i] for i in chunk], sink, note)
             for i, result in zip(chunk, results, strict=True):
                 outcomes[i] = result
-        pending = [i for i in pending if outcomes[i] is not None]
-        if not pending:
+        left = [i for i in pending if outcomes[i] is not None]
+        took, pending = len(left) < len(pending), left
+        if not pending or waiting.clock() >= deadline:
             break
     return outcomes
 

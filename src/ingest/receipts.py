@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from common.errors import (
     EventStreamError,
@@ -23,8 +23,7 @@ EVENT_TOO_LARGE = "event_too_large"
 _NOT_ACKNOWLEDGED = "the stream did not acknowledge it in time; send it again under this event_id"
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """What became of one event."""
 
     event_id: str | None
@@ -50,9 +49,18 @@ class Receipt:
     accepted: int
     rejected: int
     retry: int
+    source: str | None = None
+    """Who sent it, when that is known."""
 
 
-def receipt(results: Sequence[Result], request_id: str, *, single: bool) -> Receipt:
+def receipt(
+    results: Sequence[Result],
+    request_id: str,
+    *,
+    single: bool,
+    whole: bool = False,
+    lost: PutFailure | None = None,
+) -> Receipt:
     """Write the answer to a request.
 
     Parameters
@@ -63,11 +71,18 @@ def receipt(results: Sequence[Result], request_id: str, *, single: bool) -> Rece
         Named in the answer, so that a client can ask about it.
     single
         The event came on its own: it is answered without a list.
+    whole
+        The sender takes any 2xx for success: none may be said while an event is to be sent again.
+    lost
+        Why the stream did not take the rejected events of such a sender, if it did not.
     """
     statuses = [result.status for result in results]
     accepted, rejected = statuses.count("accepted"), statuses.count("rejected")
     retry = len(results) - accepted - rejected
-    response = _one(results[0], request_id) if single else _many(results, statuses, request_id)
+    if single:
+        response = _one(results[0], request_id)
+    else:
+        response = _many(results, statuses, request_id, unsaid=whole and bool(retry or lost))
     return Receipt(response, accepted, rejected, retry)
 
 
@@ -77,7 +92,7 @@ def _one(result: Result, request_id: str) -> Response:
         return Response(200, body)
     error = _as_error(result)
     refused = problem(error, request_id)
-    return refused if result.errors else _extended(refused, {"event_id": result.event_id})
+    return refused if result.errors else extended(refused, {"event_id": result.event_id})
 
 
 def _as_error(result: Result) -> EventStreamError:
@@ -95,7 +110,9 @@ def _not_acknowledged(results: Sequence[Result]) -> EventStreamError:
     )
 
 
-def _many(results: Sequence[Result], statuses: Sequence[str], request_id: str) -> Response:
+def _many(
+    results: Sequence[Result], statuses: Sequence[str], request_id: str, *, unsaid: bool
+) -> Response:
     counts = {name: statuses.count(name) for name in ("accepted", "rejected", "retry")}
     body: dict[str, Any] = {
         **counts,
@@ -104,12 +121,12 @@ def _many(results: Sequence[Result], statuses: Sequence[str], request_id: str) -
     }
     if counts["accepted"] == len(results):
         return Response(200, body)
-    if counts["accepted"]:
+    if counts["accepted"] and not unsaid:
         return Response(207, body)
-    if counts["retry"]:
-        return _extended(problem(_not_acknowledged(results), request_id), body)
+    if counts["retry"] or counts["accepted"]:
+        return extended(problem(_not_acknowledged(results), request_id), body)
     error = InvalidRequestError("no event of the batch is valid; results says why, one by one")
-    return _extended(problem(error, request_id), body)
+    return extended(problem(error, request_id), body)
 
 
 def _row(index: int, result: Result) -> dict[str, Any]:
@@ -121,7 +138,7 @@ def _row(index: int, result: Result) -> dict[str, Any]:
     return row
 
 
-def _extended(response: Response, members: dict[str, Any]) -> Response:
-    """Add members to a problem; RFC 9457 lets them stand beside its own."""
+def extended(response: Response, members: Mapping[str, Any]) -> Response:
+    """Return a problem with more members; RFC 9457 lets them stand beside its own."""
     own = cast("Mapping[str, Any]", response.body)
     return replace(response, body={**own, **members})

@@ -5,41 +5,35 @@ checked before the first is put. ``accepted + rejected + retry`` is the number t
 An event called ``retry`` may be on the stream all the same: sent again under the same
 ``event_id`` and with a ``timestamp`` of its own, it is counted once in the hourly results. Without
 a timestamp its time is that of its receipt: the copies count once if both came in one hour.
+Client libraries are told of a batch as a whole; what they sent and we rejected is kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 
-from common.domain.enrich import Arrival, TimeLimits, enrich, event_time
-from common.domain.partitions import Pack, bucket_of, explicit_hash_key, pack
+from common.access import Access
+from common.domain.enrich import Arrival, Client
+from common.domain.partitions import explicit_hash_key
+from common.domain.stream_routes import RoutedPack, pack_by_stream
 from common.domain.windows import from_ms, to_ms
-from common.errors import FieldError
+from common.errors import EventStreamError
 from common.http import Request
 from common.models import IngestEvent
 from common.ports.stream import EventSink, PutFailure, StreamRecord
-from ingest import bodies, routes
+from ingest import bodies, payload, routes, sdk_receipts
 from ingest.delivery import Waiting, deliver
 from ingest.ids import ENTROPY_BYTES, KeyedIds, idempotency_key, time_ordered_ids
-from ingest.receipts import EVENT_TOO_LARGE, Receipt, Result, receipt
-from ingest.validation import usable_id, validate
+from ingest.judging import Judge, Line, Rules
+from ingest.receipts import Receipt, Result, receipt
+from ingest.routes import Target
+from ingest.submission import Sent
 
-MAX_EVENT_BYTES = 256 * 1024
-"""An event as the stream carries it: compact JSON with what enrichment adds."""
-PUBLIC_SOURCE = "public"
-"""Source of events that came without a key of their own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What the operator may set."""
-
-    limits: TimeLimits
-    error_types: AbstractSet[str]
-    buckets: int
+_WAITING = Result(None, failure="store_failed")
+"""Stands for a valid event until it is known what the stream did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +41,7 @@ class Deps:
     """The world as the service sees it."""
 
     sink: EventSink
+    access: Access
     rules: Rules
     now: Callable[[], datetime]
     entropy: Callable[[int], bytes]
@@ -56,47 +51,71 @@ class Deps:
     """Is told why a call to the stream failed; never about an event."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Line:
-    index: int
-    event_id: str
-    bucket: int
-    data: bytes
+def ingest(request: Request, deps: Deps, *, ends_at_s: float = inf) -> Receipt:
+    """Answer one request that sends events.
 
-
-def ingest(request: Request, deps: Deps) -> Receipt:
-    """Answer one request under ``/events``.
+    Parameters
+    ----------
+    request
+        The request.
+    deps
+        The world.
+    ends_at_s
+        When the function is stopped, on the clock of ``deps.waiting``.
 
     Raises
     ------
-    NotFoundError, MethodNotAllowedError
-        The path or the method is not served.
-    InvalidRequestError
-        The request cannot be taken apart into events, or is too large.
+    EventStreamError
+        On our own routes: the path or the method is not served, the sender is not known, or the
+        request cannot be taken apart into events or is too large.
     """
     target = routes.find(request.method, request.path)
+    if target.is_native:
+        return _ingest(request, target, deps, ends_at_s)
+    try:
+        return _ingest(request, target, deps, ends_at_s)
+    except EventStreamError as error:
+        return sdk_receipts.refusal(error, target.surface, request.request_id)
+
+
+def _ingest(request: Request, target: Target, deps: Deps, ends_at_s: float) -> Receipt:
     key = idempotency_key(request.headers)
-    submission = bodies.read(request.body, target)
+    submission = bodies.read(payload.read(request.body), target, request)
     arrival = Arrival(
         received_at=request.received_at,
         ingested_at=from_ms(to_ms(deps.now())),
-        source=PUBLIC_SOURCE,
+        source=deps.access.source(request, "ingest", body_key=submission.write_key),
         error_types=deps.rules.error_types,
+        client=Client(request.headers.get("user-agent"), request.source_ip),
     )
-    spare_id = _spare_ids(key, arrival, len(submission.events), deps)
+    events = submission.events
+    judge = Judge(target, arrival, deps.rules, _spare_ids(key, arrival, len(events), deps))
     results: list[Result] = []
-    lines: list[_Line] = []
-    for index, raw in enumerate(submission.events):
-        made = _line(
-            index, raw, target.event_type, spare_id=spare_id, arrival=arrival, rules=deps.rules
-        )
-        if isinstance(made, _Line):
-            lines.append(made)
-            made = Result(made.event_id, failure="store_failed")
-        results.append(made)
-    for line, failure in zip(lines, _put(lines, deps), strict=True):
-        results[line.index] = Result(line.event_id, failure=failure)
-    return receipt(results, request.request_id, single=submission.single)
+    lines: list[Line] = []
+    refused: list[tuple[Sent, Result]] = []
+    for position, sent in enumerate(events):
+        judged = judge.of(position, sent)
+        if isinstance(judged, Line):
+            lines.append(judged)
+            results.append(_WAITING)
+        else:
+            refused.append((sent, judged))
+            results.append(judged)
+    packs = pack_by_stream([(line.stream, line.bucket, line.data) for line in lines])
+    whole = submission.whole or not target.is_native
+    kept = _kept(refused, target, arrival, request.request_id, deps) if whole else ()
+    outcomes = _put([*packs, *kept], deps, ends_at_s)
+    for each, outcome in zip(packs, outcomes, strict=False):  # a pack takes all its lines with it
+        for member in each.pack.members:
+            line = lines[member]
+            results[line.position] = Result(line.event_id, failure=outcome)
+    lost = next((failure for failure in outcomes[len(packs) :] if failure), None)
+    if target.is_native:
+        single, whole = submission.single, submission.whole
+        made = receipt(results, request.request_id, single=single, whole=whole, lost=lost)
+    else:
+        made = sdk_receipts.receipt(results, lost, target.surface, request.request_id)
+    return replace(made, source=arrival.source)
 
 
 def _spare_ids(
@@ -110,41 +129,36 @@ def _spare_ids(
     return lambda _event: next(ids)
 
 
-def _line(
-    index: int,
-    raw: object,
-    event_type: str | None,
-    *,
-    spare_id: Callable[[IngestEvent], str],
+def _kept(
+    refused: Sequence[tuple[Sent, Result]],
+    target: Target,
     arrival: Arrival,
-    rules: Rules,
-) -> _Line | Result:
-    event = validate(raw, event_type)
-    if not isinstance(event, IngestEvent):
-        return Result(usable_id(raw), errors=event)
-    time = event_time(event, arrival.received_at, rules.limits)
-    if isinstance(time, FieldError):
-        return Result(event.event_id, errors=[time])
-    event_id = event.event_id or spare_id(event)
-    data = enrich(event, event_id, time, arrival).model_dump_json(exclude_none=True).encode()
-    if len(data) > MAX_EVENT_BYTES:
-        message = f"an event may take at most {MAX_EVENT_BYTES} bytes (256 KB) of JSON"
-        return Result(event.event_id, errors=[FieldError("event", EVENT_TOO_LARGE, message)])
-    identity = event.user_id or event.anonymous_id or event_id
-    return _Line(index, event_id, bucket_of(identity, rules.buckets), data)
+    request_id: str,
+    deps: Deps,
+) -> Sequence[RoutedPack]:
+    """Return the records that keep what was rejected of a sender that is not told which."""
+    if not refused:
+        return ()
+    from ingest import rejected  # most requests have nothing to reject
+
+    rules = deps.rules
+    packs = rejected.packs(
+        refused,
+        target,
+        arrival,
+        request_id=request_id,
+        buckets=rules.buckets,
+        ip=rules.enrichment.ip,
+    )
+    return [RoutedPack(None, each) for each in packs]
 
 
-def _put(lines: Sequence[_Line], deps: Deps) -> Sequence[PutFailure | None]:
-    """Send lines to the stream; a record that fails takes all its lines with it."""
-    packs = pack((line.bucket, line.data) for line in lines)
+def _put(packs: Sequence[RoutedPack], deps: Deps, ends_at_s: float) -> Sequence[PutFailure | None]:
     records = [_record(each, deps.rules.buckets) for each in packs]
-    outcomes: list[PutFailure | None] = ["store_failed"] * len(lines)
-    delivered = deliver(records, deps.sink, deps.waiting, deps.note)
-    for each, outcome in zip(packs, delivered, strict=True):
-        for member in each.members:
-            outcomes[member] = outcome
-    return outcomes
+    return deliver(records, deps.sink, deps.waiting, deps.note, ends_at_s=ends_at_s)
 
 
-def _record(each: Pack, buckets: int) -> StreamRecord:
-    return StreamRecord(each.data, str(each.bucket), explicit_hash_key(each.bucket, buckets))
+def _record(routed: RoutedPack, buckets: int) -> StreamRecord:
+    bucket = routed.pack.bucket
+    hash_key = explicit_hash_key(bucket, buckets)
+    return StreamRecord(routed.pack.data, str(bucket), hash_key, routed.stream)

@@ -7,12 +7,15 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from common.domain.enrich import TimeLimits
+from common.domain.enrich import PLAIN, Enrichment, TimeLimits
+from common.domain.stream_routes import StreamRoutes
 from common.http import Request
 from common.ports.stream import EventSink
 from fakes.stream import Hourglass, MemorySink
 from ingest.delivery import Waiting
-from ingest.service import Deps, Rules
+from ingest.judging import Rules
+from ingest.registry import Registry
+from ingest.service import Deps
 
 NOON = datetime(2026, 2, 20, 12, tzinfo=UTC)
 LIMITS = TimeLimits(max_age_hours=168, max_future_minutes=5)
@@ -24,12 +27,36 @@ def a_request(document: object, path: str = "/events", **fields: Any) -> Request
     return Request(path=path, body=body, **given)
 
 
-def a_world(sink: EventSink | None = None, hourglass: Hourglass | None = None) -> Deps:
+class OpenDoor:
+    """Lets everybody in, and names each by the key it gives."""
+
+    def source(self, request: Request, scope: str, body_key: str | None = None) -> str:
+        assert scope == "ingest"
+        return body_key or "public"
+
+
+def a_world(
+    sink: EventSink | None = None,
+    hourglass: Hourglass | None = None,
+    *,
+    access: Any = None,
+    registry: Registry | None = None,
+    enrichment: Enrichment = PLAIN,
+    routes: str = "",
+) -> Deps:
     time = hourglass or Hourglass()
     numbers = iter(range(2**32))
     return Deps(
         sink=sink or MemorySink(),
-        rules=Rules(LIMITS, frozenset({"error", "exception"}), buckets=8),
+        access=access or OpenDoor(),
+        rules=Rules(
+            limits=LIMITS,
+            error_types=frozenset({"error", "exception"}),
+            buckets=8,
+            registry=registry or Registry(),
+            enrichment=enrichment,
+            routes=StreamRoutes.parse(routes),
+        ),
         now=lambda: NOON + timedelta(milliseconds=7, microseconds=999),
         entropy=lambda size: b"".join(next(numbers).to_bytes(10, "big") for _ in range(size // 10)),
         waiting=Waiting(time.clock, time.sleep, lambda: 0.5),
@@ -79,3 +106,9 @@ class LambdaContext:
     memory_limit_in_mb = 1024
     invoked_function_arn = "arn:aws:lambda:eu-central-1:000000000000:function:ingest"
     aws_request_id = "a-1"
+
+    def __init__(self, remaining_s: float = 10) -> None:
+        self._remaining_s = remaining_s
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self._remaining_s * 1000)

@@ -26,9 +26,9 @@ class Answer:
 Post = Callable[..., Answer]
 
 
-def posting_to(sink: EventSink, monkeypatch: pytest.MonkeyPatch) -> Post:
+def posting_to(sink: EventSink, monkeypatch: pytest.MonkeyPatch, **world: Any) -> Post:
     """Return a function that posts to the handler, which puts on ``sink``."""
-    deps = a_world(sink)
+    deps = a_world(sink, **world)
     monkeypatch.setattr(handler, "deps", lambda: deps)
 
     def post(body: object, path: str = "/events", **fields: Any) -> Answer:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from common.adapters.calls import USER_AGENT
 from common.errors import StoreError, ThrottledError
 from common.ports.stream import PutFailure, StreamRecord
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     )
 
 CLIENT_CONFIG = Config(
+    user_agent=USER_AGENT,
     connect_timeout=1,
     read_timeout=2,
     retries={"total_max_attempts": 1, "mode": "standard"},

@@ -8,8 +8,9 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, Validati
 from common.domain.bad_lines import BadLine, BadLines, Position
 from common.domain.windows import from_ms
 from common.errors import FieldError, PoisonLineError
-from common.models import EnrichedEvent, EventId, EventType, in_utc
+from common.models import EnrichedEvent, EventId, EventType, SessionSource, in_utc
 
 __all__ = ["BadLine", "Position", "StreamBatch", "StreamLine", "decode_batch", "position_of"]
 
@@ -27,6 +28,10 @@ MAX_LINES = 50_000
 
 Without it, millions of lines of a byte or two would take longer than an invocation may last.
 """
+REJECTED_PREFIX = b'{"rejected":'
+"""How a line begins that ingest rejected and keeps: no event does."""
+_MAX_FIELD = 256
+_RULE = re.compile(r"[A-Za-z][A-Za-z0-9_:]{0,63}")
 _INT32_MAX = 2**31 - 1
 _COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
@@ -63,6 +68,31 @@ class StreamLine:
     properties: str | None
     """The event's properties as compact JSON text."""
     context: str | None
+    computed_session: str | None = field(default=None, compare=False)
+    """Session that the line is in, as it was known when the line was processed: a line that comes
+    again is the same line, even if other events have changed its session since."""
+    arrived_at: datetime | None = field(default=None, compare=False)
+    """When the stream took the record; the same at each delivery."""
+    raw: bytes = field(default=b"", compare=False, repr=False)
+    """The line itself; let go of once its session is known, when nothing reads it any more."""
+
+    @property
+    def session_id(self) -> str | None:
+        """Return the client's session, else the computed one."""
+        return self.event.session_id or self.computed_session
+
+    @property
+    def session_source(self) -> SessionSource | None:
+        """Say whose the session's id is."""
+        if self.event.session_id:
+            return "client"
+        return "computed" if self.computed_session else None
+
+    def in_session(self, session_id: str) -> StreamLine:
+        """Return the line with its computed session."""
+        return StreamLine(
+            self.position, self.line, self.event, self.properties, self.context, session_id
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +149,8 @@ def position_of(record: Mapping[str, Any]) -> Position:
 
 
 def _decode_record(record: Mapping[str, Any]) -> tuple[Sequence[StreamLine], Sequence[BadLine]]:
-    position = position_of(record)
-    bad = BadLines(position, _arrived_at(record))
+    position, arrived_at = position_of(record), _arrived_at(record)
+    bad = BadLines(position, arrived_at)
     data = record["kinesis"].get("data")
     try:
         packed = _unpack(data)
@@ -140,7 +170,9 @@ def _decode_record(record: Mapping[str, Any]) -> tuple[Sequence[StreamLine], Seq
             bad.add(number, error, line)
         else:
             bad.end_run()
-            good.append(StreamLine(position, number, event, properties, context))
+            good.append(
+                StreamLine(position, number, event, properties, context, None, arrived_at, line)
+            )
     return good, bad.found(packed)
 
 
@@ -170,6 +202,8 @@ def _decode_line(raw: bytes) -> tuple[EnrichedEvent, str | None, str | None]:
         raw.decode()
     except UnicodeDecodeError:
         raise _poison("utf8_invalid", "", "the line is not UTF-8") from None
+    if raw.startswith(REJECTED_PREFIX):
+        raise _rejected(raw)
     try:
         event = _StreamEvent.model_validate_json(raw)
     except ValidationError as error:
@@ -177,6 +211,19 @@ def _decode_line(raw: bytes) -> tuple[EnrichedEvent, str | None, str | None]:
         field = ".".join(str(part) for part in first["loc"])
         raise _poison(first["type"], field, first["msg"]) from None
     return event, _json("properties", event.properties), _json("context", event.context)
+
+
+def _rejected(raw: bytes) -> PoisonLineError:
+    """Return what ingest found wrong with an event that it rejected; its words are believed."""
+    try:
+        why = json.loads(raw)["rejected"]
+        rule, field, message = why["rule"], why["field"], why["message"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        rule = field = message = None
+    known = isinstance(field, str) and isinstance(message, str)
+    if not (known and isinstance(rule, str) and _RULE.fullmatch(rule)):
+        return _poison("rejected_invalid", "rejected", "the rejection names no rule and field")
+    return _poison(rule, field[:_MAX_FIELD], message)
 
 
 def _json(field: str, value: dict[str, Any] | None) -> str | None:

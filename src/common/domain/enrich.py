@@ -1,33 +1,25 @@
-"""From what a client sent to what the stream carries: the event's time, its page, its facts."""
+"""From what a client sent to what the stream carries: the event's time, its page, its sender."""
 
 from __future__ import annotations
 
-from collections.abc import Set
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Set
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from typing import Any, NamedTuple
 
+from pydantic_core import to_json
+
+from common.domain.client_ip import IpPolicy, cut_context, stored_ip, told_ip
+from common.domain.pages import PAGE_TYPES, page_parts
 from common.domain.windows import from_ms, rfc3339, to_ms
 from common.errors import FieldError
-from common.models import EnrichedEvent, IngestEvent, TimestampSource
+from common.models import SCHEMA_VERSION, EnrichedEvent, IngestEvent, TimestampSource
 
 SKEW_DEAD_BAND_MS = 60_000
 """A client's clock this near to ours is believed, so that a re-sent event keeps its time."""
 
-_CAMPAIGN = frozenset({"utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content"})
-_IN_PROPERTIES = {"referrer": "referrer", **{name: name for name in sorted(_CAMPAIGN)}}
-_IN_PAGE = {
-    "url": "page_url",
-    "path": "page_path",
-    "title": "page_title",
-    "referrer": "referrer",
-}
-_MAX_QUERY_FIELDS = 100
 
-
-@dataclass(frozen=True, slots=True)
-class EventTime:
+class EventTime(NamedTuple):
     """When an event happened, and how we know."""
 
     timestamp: datetime
@@ -49,6 +41,15 @@ class TimeLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class Client:
+    """What the request itself tells of its sender."""
+
+    user_agent: str | None = None
+    ip: str | None = None
+    """Whole, as the gateway saw it; :class:`Enrichment` says how much of it is kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
     """What the events of one request have in common."""
 
@@ -57,6 +58,41 @@ class Arrival:
     source: str
     error_types: Set[str]
     """Event types that count as errors whatever ``is_error`` says."""
+    client: Client = field(default_factory=Client)
+
+
+def _no_facts(_user_agent: str) -> Mapping[str, Any]:
+    return {}
+
+
+def _untold(_part: str) -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Enrichment:
+    """How events are enriched."""
+
+    facts: Callable[[str], Mapping[str, Any]] = _no_facts
+    """Reads a user agent: ``ua_family``, ``ua_os``, ``ua_device`` and ``is_bot``."""
+    ip: IpPolicy = "off"
+    failed: Callable[[str], None] = _untold
+    """Is told the part of an event that could not be found out: ``page``, ``client``, ``ip``."""
+
+
+PLAIN = Enrichment()
+"""Without user agents, and without any address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the registry of event types said of an event; see the fields of the same meaning."""
+
+    schema: str | None = None
+    violation: str | None = None
+
+
+UNCHECKED = Checked()
 
 
 def event_time(
@@ -85,7 +121,8 @@ def event_time(
             at_ms, source = received_ms, "clamped_future"
     if not limits.hold(received_ms - at_ms):
         return _out_of_limits(received_at, limits, corrected=source != "client")
-    return EventTime(from_ms(at_ms), event.timestamp, source)
+    at = event.timestamp if source == "client" else from_ms(at_ms)
+    return EventTime(at, event.timestamp, source)
 
 
 def _out_of_limits(received_at: datetime, limits: TimeLimits, *, corrected: bool) -> FieldError:
@@ -99,78 +136,111 @@ def _out_of_limits(received_at: datetime, limits: TimeLimits, *, corrected: bool
     )
 
 
-def enrich(event: IngestEvent, event_id: str, time: EventTime, arrival: Arrival) -> EnrichedEvent:
-    """Add to a client's event what only we know: its id, its time, its page and its arrival."""
+def enrich(
+    event: IngestEvent,
+    event_id: str,
+    time: EventTime,
+    arrival: Arrival,
+    *,
+    enrichment: Enrichment = PLAIN,
+    checked: Checked = UNCHECKED,
+) -> EnrichedEvent:
+    """Add to a client's event what only we know: its id, its time, its page and its sender.
+
+    Nothing that a client sends can make it fail: a part that cannot be found out is left out.
+    """
     return EnrichedEvent(
-        event_id=event_id,
-        event_type=event.event_type,
-        timestamp=time.timestamp,
-        user_id=event.user_id,
-        anonymous_id=event.anonymous_id,
-        session_id=event.session_id,
-        source=arrival.source,
-        latency_ms=event.latency_ms,
-        is_error=bool(event.is_error) or event.event_type in arrival.error_types,
-        properties=event.properties,
-        context=event.context,
-        original_timestamp=time.original,
-        timestamp_source=time.source,
-        sent_at=event.sent_at,
-        received_at=arrival.received_at,
-        ingested_at=arrival.ingested_at,
-        **page_parts(event.context or {}, event.properties or {}),
+        **_fields(event, event_id, time, arrival, enrichment=enrichment, checked=checked)
     )
 
 
-def page_parts(context: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-    """Read page, referrer and campaign from where clients commonly put them.
+def enriched_line(
+    event: IngestEvent,
+    event_id: str,
+    time: EventTime,
+    arrival: Arrival,
+    *,
+    enrichment: Enrichment = PLAIN,
+    checked: Checked = UNCHECKED,
+) -> bytes:
+    """Return :func:`enrich`'s event as the stream carries it: compact JSON.
 
-    Anything of another shape is passed over: what is in ``context`` and ``properties`` is the
-    client's own, and no reason to refuse an event.
-
-    Returns
-    -------
-    dict
-        Fields of :class:`common.models.EnrichedEvent`; only those that were found.
-
-    Examples
-    --------
-    >>> page_parts({"page": {"url": "https://shop.example/a?utm_source=mail"}}, {})
-    {'page_url': 'https://shop.example/a?utm_source=mail', 'page_path': '/a', 'utm_source': 'mail'}
+    Every field was checked as the event came in, so that to make the model only to write it out
+    again would double the cost of an event. A test holds both to one result.
     """
-    page = context.get("page")
-    found = _texts(properties, _IN_PROPERTIES)
-    if isinstance(page, dict):
-        found |= _texts(page, _IN_PAGE)
-    named = properties.get("page")
-    if isinstance(named, str) and named.startswith("/"):
-        found.setdefault("page_path", named)
-    elif isinstance(named, str) and named.startswith(("http://", "https://")):
-        found.setdefault("page_url", named)
-    if url := found.get("page_url"):
-        path, campaign = _url_parts(url)
-        if path:
-            found.setdefault("page_path", path)
-        found |= campaign
-    return found
+    return to_json(_fields(event, event_id, time, arrival, enrichment=enrichment, checked=checked))
 
 
-def _texts(source: dict[str, Any], names: dict[str, str]) -> dict[str, Any]:
-    """Take the texts among the members of ``source`` that ``names`` has a field for."""
-    return {
-        field: text
-        for name, field in names.items()
-        if isinstance(text := source.get(name), str) and text
+def _fields(
+    event: IngestEvent,
+    event_id: str,
+    time: EventTime,
+    arrival: Arrival,
+    *,
+    enrichment: Enrichment,
+    checked: Checked,
+) -> dict[str, Any]:
+    """Return the fields of the enriched event that have a value."""
+    context, properties = event.context or {}, event.properties or {}
+    fields: dict[str, Any] = {
+        "event_id": event_id,
+        "event_type": event.event_type,
+        "timestamp": time.timestamp,
+        "timestamp_source": time.source,
+        "source": arrival.source,
+        "is_error": bool(event.is_error) or event.event_type in arrival.error_types,
+        "received_at": arrival.received_at,
+        "ingested_at": arrival.ingested_at,
+        "schema_version": SCHEMA_VERSION,
     }
-
-
-def _url_parts(url: str) -> tuple[str, dict[str, str]]:
+    kept, ip = _address(event.context, arrival.client.ip, enrichment)
+    optional = {
+        "user_id": event.user_id,
+        "anonymous_id": event.anonymous_id,
+        "session_id": event.session_id,
+        "latency_ms": event.latency_ms,
+        "properties": event.properties,
+        "context": kept,
+        "ip": ip,
+        "original_timestamp": time.original,
+        "sent_at": event.sent_at,
+        "event_schema": checked.schema,
+        "schema_violation": checked.violation,
+    }
+    fields |= {name: value for name, value in optional.items() if value is not None}
     try:
-        parts = urlsplit(url)
-        if "utm_" not in parts.query:
-            return parts.path, {}
-        query = parse_qsl(parts.query, max_num_fields=_MAX_QUERY_FIELDS)
-    except ValueError:
-        return "", {}
-    # Percent-decoding can bring in the control characters that the body was not allowed.
-    return parts.path, {n: text for n, text in query if n in _CAMPAIGN and text.isprintable()}
+        fields |= page_parts(context, properties, is_page=event.event_type in PAGE_TYPES)
+    except Exception:
+        enrichment.failed("page")
+    try:
+        fields |= client_parts(context, arrival.client, enrichment.facts)
+    except Exception:
+        enrichment.failed("client")
+    return fields
+
+
+def client_parts(
+    context: Mapping[str, Any], client: Client, facts: Callable[[str], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """Read the user agent that an event names in its context, else the request's own.
+
+    A server that sends its users' events has an agent of its own, which is nobody's browser.
+    """
+    for name in ("userAgent", "user_agent"):
+        if isinstance(told := context.get(name), str) and told:
+            return facts(told)
+    return facts(client.user_agent) if client.user_agent else {}
+
+
+def _address(
+    context: dict[str, Any] | None, ip: str | None, enrichment: Enrichment
+) -> tuple[dict[str, Any] | None, str | None]:
+    """Return the context and the address as they may be stored; when in doubt, without both."""
+    try:
+        own = stored_ip(ip, enrichment.ip) if ip else None
+        if not context:
+            return context, own
+        return cut_context(context, enrichment.ip), told_ip(context, enrichment.ip) or own
+    except Exception:
+        enrichment.failed("ip")
+        return None, None

@@ -19,6 +19,8 @@ ALL_TYPES = "*"
 OTHER_TYPES = "_other"
 """Where a hot window counts the types over its cap; no event type can be spelled so."""
 OPEN_INDEX = "OpenIndex"
+ACTIVE_INDEX = "ActiveIndex"
+ACTIVE_PARTS = 4
 LAKE_PREFIX = "events/"
 QUARANTINE_PREFIX = "quarantine/"
 
@@ -96,3 +98,46 @@ def lake_key(hour: datetime, stream: str, shard: str, first: str, last: str) -> 
 def quarantine_key(stream: str, shard: str, sequence: str, line: int) -> str:
     """Return the key under which a bad line is kept, or a record of many by its first."""
     return f"{QUARANTINE_PREFIX}{stream}/{shard}/{sequence}-{line}.json"
+
+
+def person_key(kind: str, name: str) -> str:
+    """Return the name of a person in keys and session ids: 32 hex digits, for ids of any length.
+
+    Parameters
+    ----------
+    kind
+        ``user`` or ``anonymous``: one id of both kinds is two persons.
+    name
+        The user id or the anonymous id.
+    """
+    return hashlib.sha256(f"{kind}:{name}".encode()).hexdigest()[:32]
+
+
+def person_pk(key: str) -> str:
+    """Return the partition key of a person's sessions, by the name that they have in keys."""
+    return f"PERSON#{key}"
+
+
+def active_slot(instant: datetime, key: str) -> str:
+    """Return the partition of the index of the active that holds a person: by last event.
+
+    A slot is five minutes wide, so that the index is written to when a person's last event moves
+    into another one and not at each event, and lies in :data:`ACTIVE_PARTS` partitions, so that
+    many people can be active at once.
+    """
+    part = int(key[:4], 16) % ACTIVE_PARTS
+    return active_part(instant, part)
+
+
+def active_part(instant: datetime, part: int) -> str:
+    """Name one partition of the slot that holds ``instant``; ``part`` counts from 0."""
+    window = metric_window_of(instant)
+    return f"{iso_hour(window)}:{window.minute:02d}#{part}"
+
+
+def event_pk(event_id: str) -> str:
+    """Return the partition key of an event id in the index; the sort key is the source.
+
+    Who asks for an event knows its id and seldom the key that sent it.
+    """
+    return f"EVENT#{event_id}"

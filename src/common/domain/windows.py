@@ -8,6 +8,7 @@ HOUR = timedelta(hours=1)
 METRIC_WINDOW = timedelta(minutes=5)
 """Width of the windows of the hot metrics."""
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO_HOUR = "%Y-%m-%dT%H"
 
 
@@ -70,7 +71,9 @@ def to_ms(instant: datetime) -> int:
     >>> to_ms(datetime(1970, 1, 1, 0, 0, 1, 500_999, tzinfo=UTC))
     1500
     """
-    return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+    since = instant - _EPOCH
+    # By its parts: dividing one span by another takes four times as long, and events have many.
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def from_ms(epoch_ms: int) -> datetime:
@@ -81,7 +84,7 @@ def from_ms(epoch_ms: int) -> datetime:
     OverflowError
         The instant is outside the years 1..9999.
     """
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=epoch_ms)
+    return _EPOCH + timedelta(milliseconds=epoch_ms)
 
 
 def rfc3339(instant: datetime) -> str:

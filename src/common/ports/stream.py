@@ -24,6 +24,8 @@ class StreamRecord:
     partition_key: str
     explicit_hash_key: str
     """Decides the shard; a decimal number below 2**128."""
+    stream: str | None = None
+    """Name of the stream of the event's family; ``None`` stands for the default stream."""
 
     @property
     def size_bytes(self) -> int:

@@ -12,10 +12,11 @@ import pytest
 
 from common.errors import EventStreamError
 from common.http import STATUS
+from fakes import rules
 from fakes.bodies import PATHS, a_random_body
 from fakes.ingest_builders import LambdaContext
 from fakes.ingest_client import Post
-from ingest import bodies, handler, service
+from ingest import bodies, handler, judging, payload, routes
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "api.md").read_text().partition("## Reading")[0]
@@ -34,10 +35,12 @@ def test_every_curl_on_the_page_is_an_example_with_its_answer() -> None:
 def test_an_example_is_answered_as_the_page_says(
     post: Post, command: str, status: str, answer: str
 ) -> None:
-    curl, method, verb, url, data, body = shlex.split(command)
+    curl, method, verb, url, *header, data, body = shlex.split(command)
     assert (curl, method, verb, data) == ("curl", "-X", "POST", "-d")
+    assert header[:1] in ([], ["-H"])
+    headers = {"content-type": header[1].removeprefix("Content-Type: ")} if header else {}
 
-    given = post(body, url.removeprefix("$API"), request_id=REQUEST_ID)
+    given = post(body, url.removeprefix("$API"), request_id=REQUEST_ID, headers=headers)
 
     assert (given.status, given.body) == (int(status), json.loads(answer))
 
@@ -55,6 +58,33 @@ def test_every_rule_and_code_that_a_client_can_meet_is_on_the_page(post: Post) -
     assert {rule for rule in met if f"`{rule}`" not in PAGE} == set()
 
 
+ELSEWHERE = frozenset({"common/domain/bad_lines.py", "common/domain/decode.py"})
+"""Rules of what the stream holds, which no client is told of."""
+
+
+def test_every_rule_in_the_code_is_on_the_page() -> None:
+    found = rules.in_files(
+        each
+        for folder in ("ingest", "common/domain")
+        for each in sorted((ROOT / "src" / folder).rglob("*.py"))
+        if str(each.relative_to(ROOT / "src")) not in ELSEWHERE
+    )
+
+    assert found.unknown == {}
+    assert len(found.rules) > 20
+    assert {rule for rule in found.rules if f"`{rule}" not in PAGE} == set()
+
+
+def test_a_rule_that_is_new_is_noticed(tmp_path: Path) -> None:
+    new = tmp_path / "new.py"
+    new.write_text('raise refuse("x", "brand_new", "must not")\nFieldError("x", made_up(), "no")\n')
+
+    found = rules.in_files([new])
+
+    assert found.rules == {"brand_new"}
+    assert list(found.unknown.values()) == ["made_up()"]
+
+
 def test_every_error_that_a_client_can_be_answered_is_on_the_page() -> None:
     answered = {
         kind.code
@@ -65,8 +95,20 @@ def test_every_error_that_a_client_can_be_answered_is_on_the_page() -> None:
     assert {code for code in answered if f"`{code}`" not in PAGE} == set()
 
 
+@pytest.mark.parametrize("path", [*routes.PATHS, *routes.PATTERNS])
+def test_every_route_is_on_the_page(path: str) -> None:
+    of_jitsu = path.rpartition("/")[0] + "/{type}" if path.startswith("/api/s/") else path
+
+    assert f"{of_jitsu}`" in PAGE
+
+
+def test_a_route_that_is_not_on_the_page_is_noticed() -> None:
+    assert "/v1/unknown`" not in PAGE
+
+
 @pytest.mark.parametrize(
-    "limit", [bodies.MAX_BODY_BYTES, bodies.MAX_EVENTS, service.MAX_EVENT_BYTES]
+    "limit",
+    [payload.MAX_BODY_BYTES, payload.MAX_DECODED_BYTES, bodies.MAX_EVENTS, judging.MAX_EVENT_BYTES],
 )
 def test_the_limits_are_on_the_page(limit: int) -> None:
     assert f"{limit:,}" in PAGE

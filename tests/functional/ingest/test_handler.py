@@ -19,7 +19,7 @@ from fakes.ingest_builders import NOON, LambdaContext, a_gateway_event
 from fakes.ingest_client import Post, posting_to
 from fakes.stream import Fault, MemorySink
 from ingest import handler
-from ingest.bodies import MAX_BODY_BYTES
+from ingest.payload import MAX_BODY_BYTES
 
 SOURCES = Path(__file__).parents[3] / "src"
 LAMBDA_ANSWER_BYTES = 6 * 1024 * 1024
@@ -124,7 +124,7 @@ def test_a_batch_without_a_valid_event_is_refused_with_the_reasons(post: Post) -
     assert [row["error"]["field"] for row in answer.body["results"]] == ["event_type", "type"]
 
 
-@pytest.mark.parametrize("path", ["/event", "/events/a/b", "/", "/v1/track"])
+@pytest.mark.parametrize("path", ["/event", "/events/a/b", "/", "/v1/unknown"])
 def test_another_path_is_not_found(post: Post, path: str) -> None:
     answer = post({}, path)
 
@@ -244,6 +244,11 @@ def test_the_deployed_wiring_puts_an_event_on_kinesis(monkeypatch: pytest.Monkey
         "MAX_EVENT_AGE_HOURS": "168",
         "MAX_EVENT_FUTURE_MINUTES": "5",
         "ERROR_TYPES": "error,exception",
+        "STREAM_ROUTES": "",
+        "REQUIRE_API_KEY": "false",
+        "KEYS_TABLE": "k",
+        "SCHEMA_MODE": "observe",
+        "STORE_CLIENT_IP": "truncated",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
     for name, value in settings.items():

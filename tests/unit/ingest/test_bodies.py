@@ -5,13 +5,16 @@ import json
 import pytest
 
 from common.errors import FieldError, InvalidRequestError, TooLargeError
-from ingest.bodies import MAX_BODY_BYTES, MAX_EVENTS, Submission, read
+from fakes.ingest_builders import a_request
+from ingest import bodies
+from ingest.bodies import MAX_EVENTS
 from ingest.routes import Target
+from ingest.submission import Submission
 
-ANY = Target(batch=False)
-BATCH = Target(batch=True)
-TYPED = Target(batch=False, event_type="orders")
-TYPED_BATCH = Target(batch=True, event_type="orders")
+ANY = Target("native")
+BATCH = Target("native", batch=True)
+TYPED = Target("native", event_type="orders")
+TYPED_BATCH = Target("native", batch=True, event_type="orders")
 EVENT = {"event_type": "x"}
 
 
@@ -19,9 +22,18 @@ def body(document: object) -> bytes:
     return json.dumps(document).encode()
 
 
-def refused(data: bytes, target: Target) -> tuple[type, str, str]:
+def read(data: bytes, target: Target, **headers: str) -> Submission:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return bodies.read(data, target, a_request(data, headers=named))
+
+
+def events_in(data: bytes, target: Target, **headers: str) -> list[object]:
+    return [sent.event for sent in read(data, target, **headers).events]
+
+
+def refused(data: bytes, target: Target, **headers: str) -> tuple[type, str, str]:
     with pytest.raises(InvalidRequestError) as caught:
-        read(data, target)
+        read(data, target, **headers)
     [error] = caught.value.errors
     assert error.message == caught.value.message
     return type(caught.value), error.field, error.rule
@@ -29,20 +41,22 @@ def refused(data: bytes, target: Target) -> tuple[type, str, str]:
 
 @pytest.mark.parametrize("target", [ANY, TYPED])
 def test_an_object_is_a_single_event_and_an_array_is_a_batch(target: Target) -> None:
-    assert read(body(EVENT), target) == Submission([EVENT], single=True)
-    assert read(body([EVENT]), target) == Submission([EVENT], single=False)
+    assert events_in(body(EVENT), target) == events_in(body([EVENT]), target) == [EVENT]
+    assert read(body(EVENT), target).single
+    assert not read(body([EVENT]), target).single
 
 
 @pytest.mark.parametrize("target", [BATCH, TYPED_BATCH])
 def test_a_batch_is_an_array_or_an_object_of_events(target: Target) -> None:
-    assert read(body([EVENT, 7]), target) == Submission([EVENT, 7], single=False)
-    assert read(body({"events": [EVENT]}), target) == Submission([EVENT], single=False)
+    assert events_in(body([EVENT, 7]), target) == [EVENT, 7]
+    assert events_in(body({"events": [EVENT]}), target) == [EVENT]
+    assert not read(body([EVENT]), target).single
 
 
 def test_a_typed_batch_also_takes_records_of_json_text() -> None:
     records = [{"data": '{"a":1}', "partitionKey": "u1"}, {"data": "7"}]
 
-    assert read(body({"records": records}), TYPED_BATCH).events == [{"a": 1}, 7]
+    assert events_in(body({"records": records}), TYPED_BATCH) == [{"a": 1}, 7]
 
 
 @pytest.mark.parametrize(
@@ -60,7 +74,7 @@ def test_a_typed_batch_also_takes_records_of_json_text() -> None:
     ],
 )
 def test_a_bad_record_spoils_only_itself(record: object, field: str, rule: str) -> None:
-    bad, good = read(body({"records": [record, {"data": "{}"}]}), TYPED_BATCH).events
+    bad, good = events_in(body({"records": [record, {"data": "{}"}]}), TYPED_BATCH)
 
     assert isinstance(bad, FieldError)
     assert (bad.field, bad.rule) == (field, rule)
@@ -95,13 +109,65 @@ def test_refuses_an_object_with_a_key_twice_and_names_the_key() -> None:
     assert refused(b'{"type":"a","type":"b"}', ANY)[1:] == ("type", "duplicate_key")
 
 
-def test_the_limit_on_bytes_is_exact_and_told() -> None:
-    fits = b'{"a":"' + b"x" * (MAX_BODY_BYTES - 8) + b'"}'
+LINES = b'{"event_type": "a"}\n\n{"event_type": "b"}\r\n'
+"""As `curl --data-binary @file` sends them."""
 
-    assert read(fits, ANY).single
-    assert refused(fits + b" ", ANY) == (TooLargeError, "body", "body_too_large")
-    with pytest.raises(TooLargeError, match="4194304 bytes"):
-        read(fits + b" ", ANY)
+
+@pytest.mark.parametrize("target", [ANY, BATCH, TYPED, TYPED_BATCH])
+def test_several_objects_on_lines_of_their_own_are_events(target: Target) -> None:
+    assert events_in(LINES, target) == [{"event_type": "a"}, {"event_type": "b"}]
+    assert not read(LINES, target).single
+
+
+@pytest.mark.parametrize("kind", ["application/x-ndjson; charset=utf-8", "application/jsonl"])
+def test_one_line_is_a_batch_of_one_where_the_label_says_lines(kind: str) -> None:
+    found = read(b'{"event_type": "a"}\n', ANY, content_type=kind)
+
+    assert [sent.event for sent in found.events] == [{"event_type": "a"}]
+    assert not found.single
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        pytest.param(b'{"event_type": "b"', "bad_json", id="cut"),
+        pytest.param(b'{"event_type": "\xff"}', "bad_encoding", id="not UTF-8"),
+        pytest.param(b'{"a":' + b"[" * 100_000, "too_deep", id="deep"),
+        pytest.param(b'{"a":1} {"a":2}', "bad_json", id="two on a line"),
+        pytest.param(b'{"a":\x00}', "bad_encoding", id="NUL"),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_bad_line_spoils_only_itself(line: bytes, rule: str, *, first: bool) -> None:
+    lines = [line, b"{}"] if first else [b"{}", line]
+
+    found = events_in(b"\n".join([*lines, b'{"c":1}']), ANY)
+
+    [bad] = [each for each in found if isinstance(each, FieldError)]
+    assert (bad.field, bad.rule) == ("line", rule)
+    assert [each for each in found if each is not bad] == [{}, {"c": 1}]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        pytest.param(b'{\n "event_type": "x",\n "properties":\n {}\n', id="object"),
+        pytest.param(b'[\n{"event_type": "x"},\n{"event_type": "y"}\n', id="array"),
+        pytest.param(b'{"event_type": "x"}\nnonsense', id="one object and something else"),
+        pytest.param(b'{"event_type": "x"} {"event_type": "y"}', id="two on one line"),
+    ],
+)
+def test_a_damaged_body_over_several_lines_is_not_taken_for_lines(damaged: bytes) -> None:
+    assert refused(damaged, ANY)[1:] == ("body", "bad_json")
+
+
+def test_a_body_of_very_many_blank_lines_is_empty() -> None:
+    assert refused(b"\n" * 2**22, ANY, content_type="application/x-ndjson")[2] == "empty"
+
+
+def test_the_limit_on_lines_is_that_on_events() -> None:
+    assert len(read(b"{}\n" * MAX_EVENTS, ANY).events) == MAX_EVENTS
+    assert refused(b"{}\n" * (MAX_EVENTS + 1), ANY) == (TooLargeError, "body", "too_many_events")
 
 
 @pytest.mark.parametrize("wrap", [lambda e: e, lambda e: {"events": e}])

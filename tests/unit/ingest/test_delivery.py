@@ -1,12 +1,20 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 
-from common.ports.stream import MAX_RECORDS_PER_CALL, StreamRecord
+from common.ports.stream import MAX_RECORDS_PER_CALL, PutFailure, StreamRecord
 from fakes.stream import Fault, Hourglass, MemorySink
-from ingest.delivery import BACKOFF_BASE_S, MAX_TRIES, TIME_LIMIT_S, Waiting, deliver
+from ingest.delivery import (
+    ANSWER_S,
+    BACKOFF_BASE_S,
+    CALL_LIMIT_S,
+    MAX_TRIES,
+    TIME_LIMIT_S,
+    Waiting,
+    deliver,
+)
 
 
 def records(count: int, size: int = 10) -> list[StreamRecord]:
@@ -49,6 +57,22 @@ def test_a_record_is_offered_three_times_at_most_and_told_why_it_failed() -> Non
 
     assert send(sink, records(2))[0] == ["throttled", None]
     assert len(sink.calls) == MAX_TRIES
+
+
+class OneAtATime(MemorySink):
+    """A full stream: of each call it takes the first record."""
+
+    def put(self, records: Sequence[StreamRecord]) -> Sequence[PutFailure | None]:
+        self.stored.append(records[0])
+        return [None, *("throttled" for _ in records[1:])]
+
+
+def test_a_stream_that_takes_some_each_time_is_offered_the_rest_while_there_is_time() -> None:
+    sink, time = OneAtATime(), Hourglass()
+
+    assert send(sink, records(10), time)[0] == [None] * 10
+    assert time.now_s < TIME_LIMIT_S
+    assert send(OneAtATime(), records(100), time)[0].count("throttled") > 0
 
 
 @pytest.mark.parametrize("failure", ["throttled", "store_failed"])
@@ -118,3 +142,29 @@ def test_a_chunk_that_time_runs_out_for_is_never_called_accepted() -> None:
 
     assert send(sink, records(1400), time)[0] == ["store_failed"] * 1400
     assert len(sink.calls) == 2
+
+
+@pytest.mark.parametrize("ends_at_s", [0.0, 1.0, CALL_LIMIT_S, CALL_LIMIT_S + ANSWER_S])
+def test_no_call_begins_when_the_function_might_be_stopped_before_it_ends(
+    ends_at_s: float,
+) -> None:
+    time, sink = Hourglass(), MemorySink()
+    waiting = Waiting(time.clock, time.sleep, lambda: 0.5)
+
+    outcomes = deliver(records(2), sink, waiting, print, ends_at_s=ends_at_s)
+
+    assert outcomes == ["store_failed"] * 2
+    assert sink.calls == []
+
+
+@pytest.mark.parametrize("ends_at_s", [3.6, 4.0, 5.5, 7.0, 8.4, 9.9, 30.0])
+@pytest.mark.parametrize("per_call_s", [0.001, 0.7, 1.9, CALL_LIMIT_S])
+def test_the_last_call_ends_in_time_for_an_answer(ends_at_s: float, per_call_s: float) -> None:
+    time = Hourglass()
+    sink = MemorySink(slow(time, per_call_s))
+    waiting = Waiting(time.clock, time.sleep, lambda: 0.999)
+
+    deliver(records(1400), sink, waiting, lambda _reason: None, ends_at_s=ends_at_s)
+
+    assert sink.calls
+    assert time.now_s <= min(ends_at_s - ANSWER_S, TIME_LIMIT_S + CALL_LIMIT_S)

@@ -5,11 +5,11 @@ from types import ModuleType
 
 import pytest
 
-from common.domain import enrich, partitions, strict_json
+from common.domain import pages, partitions, strict_json, windows
 from ingest import ids
 
 
-@pytest.mark.parametrize("module", [enrich, partitions, strict_json, ids])
+@pytest.mark.parametrize("module", [pages, partitions, strict_json, windows, ids])
 def test_every_example_in_a_docstring_holds(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)
 

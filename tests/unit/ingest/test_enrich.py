@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.enrich import Arrival, EventTime, enrich, event_time, page_parts
+from common.domain.enrich import Arrival, EventTime, enrich, event_time
+from common.domain.pages import page_parts
 from common.errors import FieldError
 from common.models import IngestEvent
 from fakes.ingest_builders import LIMITS, NOON
@@ -208,7 +209,7 @@ def test_keeps_what_the_client_sent_and_adds_what_only_we_know() -> None:
         pytest.param(
             {"page": {"url": "http://a/?" + "&".join(["utm_source=x"] * 101)}},
             {},
-            {"page_url": "http://a/?" + "&".join(["utm_source=x"] * 101)},
+            {"page_url": "http://a/?" + "&".join(["utm_source=x"] * 101), "page_path": "/"},
             id="endless query",
         ),
     ],
@@ -217,6 +218,89 @@ def test_reads_page_and_campaign_where_they_stand_and_passes_over_the_rest(
     context: dict[str, Any], properties: dict[str, Any], expected: dict[str, str]
 ) -> None:
     assert page_parts(context, properties) == expected
+
+
+CAMPAIGN = {
+    "source": "mail",
+    "medium": "email",
+    "name": "spring",
+    "term": "shoes",
+    "content": "top",
+}
+
+
+@pytest.mark.parametrize(
+    ("context", "properties", "expected"),
+    [
+        pytest.param(
+            {"campaign": CAMPAIGN},
+            {},
+            {
+                "utm_source": "mail",
+                "utm_medium": "email",
+                "utm_campaign": "spring",
+                "utm_term": "shoes",
+                "utm_content": "top",
+            },
+            id="the campaign of a client library",
+        ),
+        pytest.param(
+            {"page": {"path": "/a", "search": "?utm_source=ad&x=1"}},
+            {},
+            {"page_path": "/a", "utm_source": "ad"},
+            id="the query of a page beside its url",
+        ),
+        pytest.param(
+            {
+                "campaign": {"source": "campaign", "medium": "campaign"},
+                "page": {
+                    "url": "https://a.example/?utm_source=url",
+                    "search": "?utm_source=search",
+                },
+            },
+            {"utm_source": "own", "utm_medium": "own", "utm_term": "own"},
+            {
+                "page_url": "https://a.example/?utm_source=url",
+                "page_path": "/",
+                "utm_source": "url",
+                "utm_medium": "campaign",
+                "utm_term": "own",
+            },
+            id="the page's query rules, then the campaign",
+        ),
+        pytest.param({"campaign": ["mail"]}, {"search": "?utm_source=x"}, {}, id="other shapes"),
+        pytest.param({"campaign": {"source": 7, "id": "x", "name": ""}}, {}, {}, id="other values"),
+    ],
+)
+def test_reads_a_campaign_wherever_client_libraries_put_it(
+    context: dict[str, Any], properties: dict[str, Any], expected: dict[str, str]
+) -> None:
+    assert page_parts(context, properties) == expected
+
+
+PAGE = {"url": "https://a.example/p?utm_source=ad", "title": "P", "referrer": "https://b.example/"}
+
+
+def test_the_properties_of_a_page_view_are_its_page() -> None:
+    found = page_parts({}, PAGE, is_page=True)
+
+    assert found == {
+        "page_url": PAGE["url"],
+        "page_path": "/p",
+        "page_title": "P",
+        "referrer": "https://b.example/",
+        "utm_source": "ad",
+    }
+    assert page_parts({"page": {"title": "C", "url": "https://c.example/c"}}, PAGE, is_page=True)[
+        "page_url"
+    ] == str(PAGE["url"])
+
+
+@pytest.mark.parametrize(("event_type", "title"), [("page_view", "P"), ("book_read", None)])
+def test_only_a_page_views_title_is_a_page_title(event_type: str, title: str | None) -> None:
+    event = an_event(event_type=event_type, properties=PAGE)
+
+    assert enrich(event, "e", EventTime(NOON, None, "received"), ARRIVAL).page_title == title
 
 
 URLS = st.one_of(

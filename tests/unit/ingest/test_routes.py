@@ -14,15 +14,34 @@ from ingest.routes import Target, find
 @pytest.mark.parametrize(
     ("path", "target"),
     [
-        ("/events", Target(batch=False)),
-        ("/events/", Target(batch=False)),
-        ("/events/batch", Target(batch=True)),
-        ("/events/batch/", Target(batch=True)),
-        ("/events/orders", Target(batch=False, event_type="orders")),
-        ("/events/user_activity/", Target(batch=False, event_type="user_activity")),
-        ("/events/Order%20Completed", Target(batch=False, event_type="Order Completed")),
-        ("/events/batch/orders", Target(batch=True, event_type="orders")),
-        ("/events/batch/batch", Target(batch=True, event_type="batch")),
+        ("/events", Target("native")),
+        ("/events/", Target("native")),
+        ("/events/batch", Target("native", batch=True)),
+        ("/events/batch/", Target("native", batch=True)),
+        ("/events/orders", Target("native", event_type="orders")),
+        ("/events/user_activity/", Target("native", event_type="user_activity")),
+        ("/events/Order%20Completed", Target("native", event_type="Order Completed")),
+        ("/events/batch/orders", Target("native", batch=True, event_type="orders")),
+        ("/events/batch/batch", Target("native", batch=True, event_type="batch")),
+        ("/v1/track", Target("segment", kind="track")),
+        ("/v1/t/", Target("segment", kind="track")),
+        ("/v1/page", Target("segment", kind="page")),
+        ("/v1/p", Target("segment", kind="page")),
+        ("/v1/screen", Target("segment", kind="screen")),
+        ("/v1/s", Target("segment", kind="screen")),
+        ("/v1/identify", Target("segment", kind="identify")),
+        ("/v1/i", Target("segment", kind="identify")),
+        ("/v1/group", Target("segment", kind="group")),
+        ("/v1/g", Target("segment", kind="group")),
+        ("/v1/alias", Target("segment", kind="alias")),
+        ("/v1/a", Target("segment", kind="alias")),
+        ("/v1/batch", Target("segment", batch=True)),
+        ("/v1/b", Target("segment", batch=True)),
+        ("/v1/import", Target("segment", batch=True)),
+        ("/beacon/v1/batch", Target("segment", batch=True)),
+        ("/api/s/track", Target("segment", kind="track")),
+        ("/api/s/alias", Target("segment", kind="alias")),
+        ("/2/httpapi", Target("amplitude", batch=True)),
     ],
 )
 def test_finds_what_a_path_asks_for(path: str, target: Target) -> None:
@@ -30,7 +49,11 @@ def test_finds_what_a_path_asks_for(path: str, target: Target) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "", "/event", "/events/a/b", "/events/batch/a/b", "/v1/track", "/eventsx"]
+    "path",
+    [
+        *("/", "", "/event", "/events/a/b", "/events/batch/a/b", "/eventsx"),
+        *("/v1", "/v1/unknown", "/v1/track/x", "/beacon/v1/track", "/api/s/x", "/2/x", "/track"),
+    ],
 )
 def test_knows_no_other_path(path: str) -> None:
     with pytest.raises(NotFoundError, match="POST /events"):
@@ -38,7 +61,7 @@ def test_knows_no_other_path(path: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
-@pytest.mark.parametrize("path", ["/events", "/events/batch", "/events/orders"])
+@pytest.mark.parametrize("path", ["/events", "/events/batch", "/events/orders", "/v1/track"])
 def test_takes_post_only(method: str, path: str) -> None:
     with pytest.raises(MethodNotAllowedError):
         find(method, path)

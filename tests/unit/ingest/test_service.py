@@ -1,22 +1,18 @@
 from __future__ import annotations
 
-import random
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
 
 from common.domain.partitions import MAX_PACK_BYTES, bucket_of, explicit_hash_key
-from common.errors import EventStreamError
 from common.models import EnrichedEvent
-from common.ports.stream import EventSink, PutFailure, StreamRecord
 from fakes.ingest_builders import NOON, a_request, a_world
-from fakes.stream import Fault, Hourglass, MemorySink
-from ingest import service, validation
-from ingest.delivery import Waiting
-from ingest.service import MAX_EVENT_BYTES, ingest
+from fakes.stream import Fault, MemorySink
+from ingest import judging, validation
+from ingest.judging import MAX_EVENT_BYTES
+from ingest.service import ingest
 
 
 def test_an_event_goes_onto_the_stream_enriched() -> None:
@@ -85,7 +81,7 @@ def test_nothing_is_put_before_everything_was_checked() -> None:
         return real(raw, event_type)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(service, "validate", counting)
+        patch.setattr(judging, "validate", counting)
         ingest(a_request([{"event_type": "x"}] * 9), a_world(Watching()))
 
     assert seen == [9]
@@ -181,71 +177,20 @@ def test_a_failed_record_takes_all_its_events_with_it_and_no_other() -> None:
     assert 0 < made.retry == 20 - len(stored)
 
 
-SCHEDULES = 2000
+def test_a_family_with_a_stream_of_its_own_goes_there_and_rejects_to_the_default_one() -> None:
+    sink = MemorySink()
+    messages = [
+        {"type": "track", "event": "order_paid", "messageId": "1", "userId": "u"},
+        {"type": "track", "event": "order_sent", "messageId": "2", "userId": "u"},
+        {"type": "track", "event": "orders", "messageId": "3", "userId": "u"},
+        {"type": "track", "messageId": "4", "userId": "u"},
+    ]
 
+    made = ingest(
+        a_request({"batch": messages}, "/v1/batch"), a_world(sink, routes="order=orders-1")
+    )
 
-def random_faults(rng: random.Random, time: Hourglass) -> Iterator[Fault]:
-    """Draw what the stream does, call by call: well, throttled, failing, deaf, slow."""
-    while True:
-        time.now_s += rng.choice([0.01, 0.01, 0.1, 3.0])
-        draw = rng.random()
-        if draw < 0.1:
-            yield Fault(whole="throttled")
-        elif draw < 0.2:
-            yield Fault(whole="store_failed")
-        elif draw < 0.3:
-            yield Fault(whole="store_failed", stored_all_the_same=True)
-        elif draw < 0.7:
-            failing = {n: rng.choice(["throttled", "store_failed"]) for n in range(500)}
-            yield Fault(entries={n: f for n, f in failing.items() if rng.random() < 0.3})  # type: ignore[misc]
-        else:
-            yield Fault()
-
-
-def wrong_in(seed: int) -> bool:
-    """Play one client against one stream; say whether anything was falsely told or lost."""
-    rng, time = random.Random(seed), Hourglass()
-    sink = MemorySink(random_faults(rng, time))
-    deps = a_world(sink, time)
-    pending = {
-        str(n): {"event_type": "x", "event_id": str(n), "user_id": f"u{rng.randrange(9)}"}
-        for n in range(rng.randrange(1, 20))
-    }
-    sent = set(pending)
-    accepted: set[str] = set()
-    while pending:
-        made = ingest(a_request([*pending.values(), {"event_type": 7}]), deps)
-        rows = cast("dict[str, Any]", made.response.body)["results"]
-        if made.accepted + made.rejected + made.retry != len(pending) + 1:
-            return True
-        told = {row["event_id"] for row in rows if row["status"] == "accepted"}
-        if not told <= {event["event_id"] for event in sink.events()}:
-            return True
-        accepted |= told
-        pending = {
-            row["event_id"]: pending[row["event_id"]] for row in rows if row["status"] == "retry"
-        }
-    return accepted != sent
-
-
-def test_under_2000_fault_schedules_nothing_is_falsely_accepted_and_nothing_lost() -> None:
-    assert [seed for seed in range(SCHEDULES) if wrong_in(seed)] == []
-
-
-def test_a_sender_that_does_not_read_the_results_lies_in_a_third_of_the_schedules(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def careless(
-        records: list[StreamRecord], sink: EventSink, waiting: Waiting, note: Callable[[str], None]
-    ) -> list[PutFailure | None]:
-        for _ in range(3):
-            try:
-                sink.put(records)
-            except EventStreamError:
-                continue
-            return [None] * len(records)
-        return ["store_failed"] * len(records)
-
-    monkeypatch.setattr(service, "deliver", careless)
-
-    assert sum(wrong_in(seed) for seed in range(300)) > 100
+    found = [(record.stream, record.data.count(b"\n") + 1) for record in sink.stored]
+    assert made.response.status == 200
+    assert sorted(found, key=str) == [("orders-1", 2), (None, 1), (None, 1)]
+    assert {e["event_id"] for e in sink.events() if "event_id" in e} == {"1", "2", "3"}
