@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from common.errors import EventStreamError
 from eventstream.local.errors import LocalRuntimeError
-from eventstream.output import CommandError, print_error, print_text
+from eventstream.output import CommandError, note, print_error, print_text
 
 DEBUG_VARIABLE = "EVENTSTREAM_DEBUG"
 """Set it to 1 to see the stack trace of an error that is a bug."""
@@ -38,7 +39,7 @@ COMMANDS: Mapping[str, Entry] = {
     "dev": Entry("dev", "Run the pipeline on this machine."),
     "stop": Entry("dev", "Stop the local pipeline."),
     "doctor": Entry("dev", "Check that this machine can run the pipeline."),
-    "invoke": Entry("dev", "Call a function in this process."),
+    "invoke": Entry("invoke", "Call a function in this process."),
     "send": Entry("send", "Send one event, or a small file of events."),
     "load": Entry("load", "Load a file or generated traffic, fast and resumable."),
     "etl": Entry("etl", "Run the hourly ETL, or see what it did."),
@@ -46,7 +47,14 @@ COMMANDS: Mapping[str, Entry] = {
     "types": Entry("query", "List the event types."),
     "anomalies": Entry("query", "List the anomalies that were found, newest first, and why."),
     "runs": Entry("query", "List the runs of the hourly ETL, newest first."),
+    "sessions": Entry("sessions", "List sessions: those of a person, or those going on now."),
+    "event": Entry("event", "Tell what became of an event; needs the event index."),
     "sql": Entry("sql", "Query the lake with SQL."),
+    "quarantine": Entry("quarantine", "Look at lines that no retry can fix."),
+    "failures": Entry("failures", "Look at batches that were given up."),
+    "replay": Entry("replay", "Put on the stream again what could not be processed."),
+    "keys": Entry("keys", "Make, list and revoke API keys."),
+    "schemas": Entry("schemas", "Check the registered schemas of event types."),
     "events": Entry("events", "Write the sample events for `sam local invoke`."),
 }
 """Every command, in the order of ``--help``."""
@@ -74,9 +82,29 @@ def load(name: str) -> TyperCommand | TyperGroup:
 
 def commands_of(module: str) -> dict[str, TyperCommand | TyperGroup]:
     """Import a module of commands and build them."""
-    holder = typer.Typer(callback=lambda: None)
+    # Without markup typer writes help as plain paragraphs, which fit every window.
+    holder = typer.Typer(callback=lambda: None, rich_markup_mode=None)
     importlib.import_module(_full_name(module)).register(holder)
-    return dict(typer.main.get_group(holder).commands)  # type: ignore[arg-type]
+    commands = dict(typer.main.get_group(holder).commands)
+    for command in commands.values():
+        _name_values(command)
+    return commands  # type: ignore[return-value]
+
+
+def _name_values(command: Any) -> None:  # noqa: ANN401 - types of typer's vendored click
+    """Keep Python's types out of the help: ``--retries RETRIES``, not ``<int range>``."""
+    for part in getattr(command, "commands", {}).values():
+        _name_values(part)
+    for param in command.params:
+        if param.param_type_name == "argument":
+            param.metavar = param.metavar or str(param.name).upper()
+            param.display_type_rich = _no_type
+        elif param.metavar is None and not param.is_flag:
+            param.metavar = str(param.name).rpartition("_")[2].upper()
+
+
+def _no_type(ctx: object) -> str:  # noqa: ARG001 - typer names the argument
+    return ""
 
 
 def _full_name(module: str) -> str:
@@ -95,8 +123,12 @@ class LazyGroup(TyperGroup):
         name, command, rest = super().resolve_command(ctx, args)
         return name, load(name) if name is not None and name in COMMANDS else command, rest
 
+    def get_params(self, ctx: Any) -> list[Any]:  # noqa: ANN401 - as above
+        """Return the options with those for shell completion, needed once, at the end."""
+        return sorted(super().get_params(ctx), key=lambda each: "completion" in str(each.name))
 
-app = typer.Typer(cls=LazyGroup, pretty_exceptions_enable=False, rich_markup_mode="rich")
+
+app = typer.Typer(cls=LazyGroup, pretty_exceptions_enable=False, rich_markup_mode=None)
 
 
 def _print_version(wanted: bool) -> None:
@@ -136,14 +168,30 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         result = command.main(args=argv, prog_name="eventstream", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # as in `eventstream metrics | head`; typer, too, ends with 1
+        _leave_stdout()
+        return 1
     except Exception as error:
         if os.environ.get(DEBUG_VARIABLE) == "1":
             raise
-        message = _describe(error)
-        if message:  # a group called without a command has printed its help already
-            print_error(message)
+        _tell(error)
         return _exit_code(error)
     return result if isinstance(result, int) else 0
+
+
+def _tell(error: Exception) -> None:
+    if type(error).__name__ == "NoArgsIsHelpError":  # a group called without a command
+        note(str(error))
+    elif message := _describe(error):
+        print_error(message)
+
+
+def _leave_stdout() -> None:
+    """Let what is still unwritten go nowhere, or Python complains of it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def _exit_code(error: Exception) -> int:

@@ -1,26 +1,22 @@
 """What commands print: data to stdout, everything else to stderr.
 
-A person gets tables and progress bars; a pipe gets plain text, and a log line every few seconds
-where a terminal would show a bar. ``NO_COLOR`` is honoured (by rich), ``--json`` prints one JSON
-document and nothing else to stdout.
+``NO_COLOR`` is honoured (by rich), ``--json`` prints one JSON document and nothing else to stdout.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from typing import Annotated, Any
 
 import typer
 
+from eventstream.columns import fit
+
 PIPE_WIDTH = 160
 """Width of tables when stdout is no terminal: nobody's window decides what is cut."""
-
-LOG_EVERY_S = 5.0
-"""How often progress is logged where there is no terminal to draw a bar on."""
 
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document instead of text.")
@@ -48,7 +44,8 @@ class UsageProblemError(CommandError):
         super().__init__(message, exit_code=2)
 
 
-def _console(*, stderr: bool) -> Any:  # noqa: ANN401 - rich is imported when first used
+def console(*, stderr: bool) -> Any:  # noqa: ANN401 - rich is imported when first used
+    """Return rich's way to a standard stream, as wide as the window."""
     from rich.console import Console
 
     stream = sys.stderr if stderr else sys.stdout
@@ -58,7 +55,7 @@ def _console(*, stderr: bool) -> Any:  # noqa: ANN401 - rich is imported when fi
 
 def table_width() -> int:
     """Return how many columns a table on stdout may take."""
-    return int(_console(stderr=False).width)
+    return int(console(stderr=False).width)
 
 
 def print_json(value: object) -> None:
@@ -72,9 +69,15 @@ def print_text(text: str = "") -> None:
 
 
 def print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str | None = None,
+    prose: Collection[str] = (),
 ) -> None:
     """Print rows to stdout as a table; numbers are grouped by thousands and right-aligned.
+
+    Where the window is too narrow for whole cells, each row is printed as lines of its own.
 
     Parameters
     ----------
@@ -84,18 +87,41 @@ def print_table(
         One sequence of cells each; ``None`` prints as ``-``.
     title
         A line above the table.
+    prose
+        Headings of columns with free text: the only cells that are folded.
     """
     from rich.table import Table
     from rich.text import Text
 
-    cells = [list(row) for row in rows]
+    raw = [list(row) for row in rows]
+    cells = [[_cell(value) for value in row] for row in raw]
+    widths = fit(columns, cells, table_width(), prose)
+    if widths is None:
+        _print_records(columns, cells, title)
+        return
     table = Table(title=title, title_justify="left", title_style="bold", header_style="bold")
-    for position, name in enumerate(columns):
-        number = any(isinstance(row[position], int | float) for row in cells)
-        table.add_column(Text(name), justify="right" if number else "left", overflow="fold")
+    for position, (name, width) in enumerate(zip(columns, widths, strict=True)):
+        number = any(isinstance(row[position], int | float) for row in raw)
+        table.add_column(
+            Text(name), justify="right" if number else "left", overflow="fold", width=width
+        )
     for row in cells:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    _console(stderr=False).print(table)
+        table.add_row(*(Text(text) for text in row))
+    console(stderr=False).print(table)
+
+
+def _print_records(
+    columns: Sequence[str], cells: Sequence[Sequence[str]], title: str | None
+) -> None:
+    """Print each row as lines of heading and cell, which a terminal may wrap but nobody cuts."""
+    if title:
+        print_text(title)
+    indent = max(len(name) for name in columns)
+    for number, row in enumerate(cells):
+        if number or title:
+            print_text()
+        for name, text in zip(columns, row, strict=True):
+            print_text(f"{name:{indent}}  {text}")
 
 
 def _cell(value: object) -> str:
@@ -111,9 +137,10 @@ def _cell(value: object) -> str:
 
 
 def note(text: str) -> None:
-    """Tell a person on stderr what is going on."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    """Tell a person on stderr what is going on; nobody need be there to read it."""
+    with suppress(OSError):  # the terminal was closed: no reason to give up the work
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
 
 
 def print_error(message: str) -> None:
@@ -121,95 +148,10 @@ def print_error(message: str) -> None:
     from rich.text import Text
 
     line = " ".join(message.split())
-    _console(stderr=True).print(
-        Text.assemble(("error: ", "bold red"), line), soft_wrap=True, crop=False
-    )
-
-
-class Progress(Protocol):
-    """How far a piece of work has come."""
-
-    def advance(self, count: int) -> None:
-        """Count work as done."""
-        ...
-
-
-class _LogLines:
-    """Progress as a log line every few seconds."""
-
-    def __init__(self, what: str, total: int | None, now: Callable[[], float]) -> None:
-        self._what, self._total, self._now = what, total, now
-        self._started = self._last = now()
-        self._done = 0
-
-    def advance(self, count: int) -> None:
-        self._done += count
-        if self._now() - self._last >= LOG_EVERY_S:
-            self._last = self._now()
-            note(self.line())
-
-    def line(self) -> str:
-        """Spell the state: how much, how fast, how long still."""
-        rate = self._done / max(self._now() - self._started, 1e-9)
-        if not self._total:
-            return f"{self._what}: {self._done:,}, {rate:,.0f}/s"
-        left = (self._total - self._done) / rate if rate else 0.0
-        share = 100 * self._done / self._total
-        return (
-            f"{self._what}: {self._done:,} of {self._total:,} ({share:.0f} %), "
-            f"{rate:,.0f}/s, about {left:.0f} s left"
+    with suppress(OSError):  # as in note: the exit code tells the rest
+        console(stderr=True).print(
+            Text.assemble(("error: ", "bold red"), line), soft_wrap=True, crop=False
         )
-
-
-class _Bar:
-    """Progress as a bar on a terminal."""
-
-    def __init__(self, advance: Callable[[int], None]) -> None:
-        self._advance = advance
-
-    def advance(self, count: int) -> None:
-        self._advance(count)
-
-
-@contextmanager
-def progress(
-    what: str, total: int | None, *, now: Callable[[], float] = time.monotonic
-) -> Iterator[Progress]:
-    """Show how far a piece of work has come, on stderr.
-
-    Parameters
-    ----------
-    what
-        The work, such as ``loading``.
-    total
-        How many steps there are; ``None`` when nobody knows.
-    now
-        The clock, in seconds.
-    """
-    if not sys.stderr.isatty():
-        yield _LogLines(what, total, now)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as RichProgress
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with RichProgress(*columns, console=_console(stderr=True), transient=True) as shown:
-        task = shown.add_task(what, total=total, rate="")
-        started, done = now(), 0
-
-        def advance(count: int) -> None:
-            nonlocal done
-            done += count
-            rate = done / max(now() - started, 1e-9)
-            shown.update(task, advance=count, rate=f"{rate:,.0f}/s")
-
-        yield _Bar(advance)
 
 
 def field_lines(errors: Iterable[Mapping[str, str]]) -> list[str]:
@@ -230,3 +172,25 @@ def spell_field(error: Mapping[str, str]) -> str:
     name, message = str(error.get("field", "body")), str(error.get("message", "refused"))
     begins = message.startswith((f"{name} ", f"{name}:"))
     return message if begins else f"{name}: {message}"
+
+
+def spell_json_error(error: ValueError, line: int | None = None) -> str:
+    """Say why a text isn't JSON, and where.
+
+    Parameters
+    ----------
+    error
+        What reading it raised.
+    line
+        The line's number in its file, where the text is one line of many.
+
+    Examples
+    --------
+    >>> spell_json_error(json.JSONDecodeError("Expecting value", "[1, ]", 4), line=7)
+    "isn't JSON at line 7, column 5: expecting value"
+    """
+    if not isinstance(error, json.JSONDecodeError):
+        return f"isn't JSON{'' if line is None else f' at line {line}'}: {error}"
+    reason = error.msg.partition(":")[0].removesuffix(" starting at")
+    place = f"line {line or error.lineno}, column {error.colno}"
+    return f"isn't JSON at {place}: {reason[:1].lower()}{reason[1:]}"

@@ -11,7 +11,6 @@ import base64
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -59,9 +58,25 @@ BAD_EVENT: Json = {"event_type": "purchase", "user_id": "", "latency_ms": -1, "c
 """Breaks three rules: an empty user_id, a negative latency_ms, an unknown field."""
 
 
+def samples_by_function() -> Mapping[str, Mapping[str, Json]]:
+    """Return every sample by the function it is for, and file name without ``.json``."""
+    return {
+        "IngestFunction": _http_posts(),
+        "ProcessFunction": _kinesis(),
+        "AggregateFunction": _aggregate(),
+        "QueryFunction": _queries(),
+    }
+
+
 def sample_events() -> Mapping[str, Json]:
     """Return every sample by file name, without ``.json``."""
-    return {**_http_posts(), **_kinesis(), **_aggregate(), **_queries()}
+    return {name: each for part in samples_by_function().values() for name, each in part.items()}
+
+
+def function_of(event: object) -> str | None:
+    """Return the function whose sample an event is; ``None`` for an event that is no sample."""
+    found = (name for name, part in samples_by_function().items() if event in part.values())
+    return next(found, None)
 
 
 def _http_posts() -> dict[str, Json]:
@@ -214,32 +229,3 @@ def _line(event: Json) -> bytes:
 
 def _text(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
-
-
-def file_text(sample: Json) -> str:
-    """Return the text of a sample's file."""
-    return json.dumps(sample, indent=2, ensure_ascii=False) + "\n"
-
-
-def stale_files(folder: Path) -> list[str]:
-    """Name the files of a folder that are missing, old, or belong to no sample."""
-    samples = {f"{name}.json": file_text(sample) for name, sample in sample_events().items()}
-    there = {path.name: path.read_text(encoding="utf-8") for path in folder.glob("*.json")}
-    return sorted(
-        name for name in samples.keys() | there.keys() if samples.get(name) != there.get(name)
-    )
-
-
-def write_files(folder: Path) -> list[str]:
-    """Write every sample's file, remove those of no sample, and name what changed."""
-    changed = stale_files(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    samples = sample_events()
-    for name in changed:
-        path = folder / name
-        sample = samples.get(path.stem)
-        if sample is None:
-            path.unlink()
-        else:
-            path.write_text(file_text(sample), encoding="utf-8")
-    return changed

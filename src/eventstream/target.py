@@ -4,6 +4,7 @@ Every command takes the same four options (`StateOption`, `StackNameOption`, `Re
 `ProfileOption`) and hands them to `resolve`.
 """
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,27 +16,35 @@ import typer
 
 from eventstream.local.errors import LocalRuntimeError
 from eventstream.local.session import LocalSession
-from eventstream.local.state import Running, folder_in_use
+from eventstream.local.state import STATE, Running, StateFolder, demo_folder, folder_in_use
 
 StateOption = Annotated[
     Path | None,
     typer.Option(
         "--state",
         envvar="EVENTSTREAM_STATE",
+        metavar="FOLDER",
         help="Folder of the local pipeline.",
         show_default=".eventstream in the project",
     ),
 ]
 StackNameOption = Annotated[
     str | None,
-    typer.Option("--stack-name", help="Talk to this CloudFormation stack in AWS instead."),
+    typer.Option(
+        "--stack-name", metavar="NAME", help="Talk to this CloudFormation stack in AWS instead."
+    ),
 ]
 RegionOption = Annotated[
     str | None, typer.Option("--region", help="AWS region of the stack.", show_default=False)
 ]
 ProfileOption = Annotated[
-    str | None, typer.Option("--profile", help="AWS profile to use.", show_default=False)
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="AWS profile to use.", show_default=False),
 ]
+
+
+REGION_VARIABLE = "AWS_REGION"
+"""Names a region to AWS's other tools; boto3 itself reads only AWS_DEFAULT_REGION."""
 
 
 class NoPipelineError(LocalRuntimeError):
@@ -145,13 +154,25 @@ def resolve(
         return _in_aws(stack_name, region, profile)
     if region is not None or profile is not None:
         raise NoPipelineError("--region and --profile need --stack-name: name the stack in AWS")
-    running = folder_in_use(state).running()
+    folder = folder_in_use(state)
+    running = folder.running()
     if running is None:
         raise NoPipelineError(
-            "no local pipeline is running: start it with `eventstream dev`, "
-            "or name a stack with --stack-name"
+            f"no local pipeline is running{_on(folder, state)}: start it with `eventstream dev`"
+            f"{_or_the_demo(state)}, or name a stack with --stack-name"
         )
     return from_running(running)
+
+
+def _on(folder: StateFolder, state: Path | None) -> str:
+    return f" on {folder.root}" if state is not None else ""
+
+
+def _or_the_demo(state: Path | None) -> str:
+    """Say how to serve what the last demo left, where nothing else was asked for."""
+    if state is not None or not demo_folder().store.is_dir():
+        return ""
+    return f" (what `make run` left: `eventstream dev --state {STATE / 'demo'}`)"
 
 
 def from_running(running: Running) -> Target:
@@ -168,7 +189,9 @@ def from_running(running: Running) -> Target:
 
 def _in_aws(stack_name: str, region: str | None, profile: str | None) -> Target:
     try:
-        session = boto3.Session(profile_name=profile, region_name=region)
+        session = boto3.Session(
+            profile_name=profile, region_name=region or os.environ.get(REGION_VARIABLE)
+        )
         cloudformation = session.client("cloudformation")
         [stack] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
         pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack_name)
@@ -178,9 +201,7 @@ def _in_aws(stack_name: str, region: str | None, profile: str | None) -> Target:
             for row in page["StackResourceSummaries"]
         }
     except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as error:
-        raise StackNotFoundError(
-            f"can't read the stack {stack_name}: {error}. Check --stack-name, --region, --profile"
-        ) from error
+        raise StackNotFoundError(f"can't read the stack {stack_name}: {_why(error)}") from error
     outputs = {row["OutputKey"]: row["OutputValue"] for row in stack.get("Outputs", [])}
     return Target(
         stack_name=stack_name,
@@ -190,6 +211,15 @@ def _in_aws(stack_name: str, region: str | None, profile: str | None) -> Target:
         outputs=outputs,
         resources=resources,
     )
+
+
+def _why(error: Exception) -> str:
+    """Say what to do about what AWS's client can't do."""
+    if isinstance(error, botocore.exceptions.NoRegionError):
+        return f"in which region is it? Give --region, or set {REGION_VARIABLE}"
+    if isinstance(error, botocore.exceptions.NoCredentialsError):
+        return "there are no AWS credentials: give --profile, or set AWS_PROFILE"
+    return f"{str(error).rstrip('.')}. Check --stack-name, --region and --profile"
 
 
 def _api_url(

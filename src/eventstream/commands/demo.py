@@ -28,7 +28,9 @@ WATCH_S = 0.5
 
 StateOption = Annotated[
     Path | None,
-    typer.Option("--state", help="State folder.", show_default=".eventstream/demo"),
+    typer.Option(
+        "--state", metavar="FOLDER", help="State folder.", show_default=".eventstream/demo"
+    ),
 ]
 
 
@@ -45,13 +47,17 @@ def demo(
     detach: Annotated[
         bool, typer.Option("--detach", help="Leave it running in the background afterwards.")
     ] = False,
-    events: Annotated[int, typer.Option("--events", help="How many.", min=1000)] = 20_000,
-    hours: Annotated[int, typer.Option("--hours", help="Over how long.", min=48)] = 96,
-    seed: Annotated[int, typer.Option("--seed", help="Same seed, same traffic.")] = 1,
+    events: Annotated[
+        int, typer.Option("--events", metavar="N", help="How many.", min=1000)
+    ] = 20_000,
+    hours: Annotated[int, typer.Option("--hours", metavar="N", help="Over how long.", min=48)] = 96,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Same seed, same traffic.")] = 1,
     port: Annotated[
         int, typer.Option("--port", help="Port to serve on; another when it is taken.")
     ] = 3000,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds for a step.", min=1)] = 300.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="For each step.", min=1)
+    ] = 300.0,
     state: StateOption = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -1,10 +1,9 @@
-"""``eventstream dev``, ``stop``, ``invoke`` and ``doctor``: the pipeline on this machine."""
+"""``eventstream dev``, ``stop`` and ``doctor``: the pipeline on this machine."""
 
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -157,7 +156,8 @@ def _show(running: Running, folder: StateFolder, *, as_json: bool) -> None:
         ("Logs", str(folder.logs)),
         ("Process", str(running.pid)),
     ]
-    print_table(("what", "where"), rows, title="EventStream runs on this machine")
+    title = "EventStream runs on this machine"
+    print_table(("what", "where"), rows, title=title, prose=("where",))
     body = {"event_type": "page_view", "user_id": "user-1", "properties": {"page": "/pricing"}}
     print_text("Send a first event:")
     print_text(
@@ -183,34 +183,6 @@ def stop(state: StateOption = None, as_json: JsonOption = False) -> None:
         print_text(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")
 
 
-def invoke(
-    function: Annotated[str, typer.Argument(help="Logical id of the function.")],
-    event: Annotated[str, typer.Argument(help="File with the event as JSON; - for stdin.")],
-    state: StateOption = None,
-    as_json: JsonOption = False,  # noqa: ARG001 - the answer is JSON in any case
-) -> None:
-    """Call a function in this process.
-
-    It gets the deployed environment and runs in this terminal: breakpoint() works.
-
-    Example: eventstream invoke IngestFunction events/http-post-event.json
-    """
-    from eventstream.local.invocation import invoke as call
-    from eventstream.target import resolve
-
-    print_json(call(resolve(state), function, _read_event(event), find_project()))
-
-
-def _read_event(path: str) -> Any:  # noqa: ANN401 - a function takes any JSON
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-        return json.loads(text)
-    except OSError as error:
-        raise UsageProblemError(f"{path} can't be read: {error.strerror}") from None
-    except ValueError as error:
-        raise UsageProblemError(f"{path} isn't JSON: {error}") from None
-
-
 def doctor(state: StateOption = None, port: PortOption = 3000, as_json: JsonOption = False) -> None:
     """Check that this machine can run the pipeline.
 
@@ -225,12 +197,14 @@ def doctor(state: StateOption = None, port: PortOption = 3000, as_json: JsonOpti
         print_json({"checks": [vars(finding) for finding in findings]})
     else:
         rows = [(f.check, f.verdict, f.found, f.fix) for f in findings]
-        print_table(("check", "verdict", "found", "what to do"), rows)
+        print_table(
+            ("check", "verdict", "found", "what to do"), rows, prose=("found", "what to do")
+        )
     if any(finding.verdict == "problem" for finding in findings):
         raise CommandError("this machine, or its pipeline, has a problem")
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
-    for command in (dev, stop, invoke, doctor):
+    for command in (dev, stop, doctor):
         app.command()(command)

@@ -17,8 +17,9 @@ from eventstream.output import (
     print_json,
     print_table,
     print_text,
-    progress,
 )
+from eventstream.progress import progress
+from eventstream.reading.series import minute
 from eventstream.target import ProfileOption, RegionOption, StackNameOption, StateOption, resolve
 
 HOURS_SHOWN = 20
@@ -52,7 +53,9 @@ def run(
     ] = None,
     hour: Annotated[str | None, typer.Option("--hour", metavar="HOUR", help="One hour.")] = None,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait for the end.")] = True,
-    timeout: Annotated[float, typer.Option("--timeout", help="Seconds to wait.", min=1)] = 3600.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", metavar="SECONDS", help="Longest wait.", min=1)
+    ] = 3600.0,
     by: Annotated[str, typer.Option("--by", metavar="type|hour", help="Rows to show.")] = "type",
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -177,7 +180,9 @@ def _as_dict(execution: Execution) -> dict[str, Any]:
 @etl_app.command("status")
 def status(
     *,
-    limit: Annotated[int, typer.Option("--limit", help="Executions.", min=1, max=100)] = 10,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", help="Executions.", min=1, max=100)
+    ] = 10,
     as_json: JsonOption = False,
     state: StateOption = None,
     stack_name: StackNameOption = None,
@@ -202,12 +207,32 @@ def status(
     if as_json:
         print_json({"executions": executions, "open_hours": waiting})
         return
-    names = ["name", "status", "started_at", "seconds"]
-    print_table(
-        _headings(names), [[row[name] for name in names] for row in executions], title="Executions"
-    )
+    _show_status(executions, waiting)
+
+
+def _show_status(executions: list[dict[str, Any]], waiting: list[dict[str, Any]]) -> None:
+    if executions:
+        rows = [
+            (row["name"], row["status"], minute(row["started_at"]), _took(row["seconds"]))
+            for row in executions
+        ]
+        print_table(("execution", "status", "started (UTC)", "took"), rows)
+    else:
+        note("no execution yet: `eventstream etl run` starts one")
+    if not waiting:
+        print_text("no hour waits for an execution")
+        return
     names = ["hour", "status", "generation", "aggregated_generation"]
     shown = [[row[name] for name in names] for row in waiting[:HOURS_SHOWN]]
-    print_table(_headings(names), shown, title=f"Open hours: {len(waiting)}")
+    print_table(
+        ("hour (UTC)", "status", "changes", "counted"), shown, title=f"Open hours: {len(waiting)}"
+    )
+    note("`eventstream etl run` counts them now, the schedule every hour")
     if len(waiting) > HOURS_SHOWN:
         note(f"the oldest {HOURS_SHOWN} are shown; --json has all")
+
+
+def _took(seconds: float | None) -> str:
+    if seconds is None:
+        return "-"
+    return f"{seconds:,.0f} s" if seconds >= 100 else f"{seconds:.1f} s"

@@ -8,11 +8,13 @@ from typing import Annotated
 import typer
 
 from eventstream.local.state import find_project
-from eventstream.output import CommandError, JsonOption, note, print_json, print_text
+from eventstream.output import CommandError, JsonOption, note, print_json, print_table
 
 FolderOption = Annotated[
     Path | None,
-    typer.Option("--dir", help="Where they lie.", show_default="events/ of the project"),
+    typer.Option(
+        "--dir", metavar="FOLDER", help="Where they lie.", show_default="events/ of the project"
+    ),
 ]
 
 events_app = typer.Typer(no_args_is_help=True)
@@ -42,7 +44,8 @@ def write(
 
     Example: eventstream events write --check
     """
-    from eventstream.sample_events import sample_events, stale_files, write_files
+    from eventstream.sample_events import sample_events
+    from eventstream.sample_files import stale_files, write_files
 
     folder = folder or find_project() / "events"
     changed = stale_files(folder) if check else write_files(folder)
@@ -62,15 +65,18 @@ def write(
 
 @events_app.command("list")
 def list_samples(*, as_json: JsonOption = False) -> None:
-    """List the samples.
+    """List the samples, and the function that each is for.
 
     Example: eventstream events list
     """
-    from eventstream.sample_events import sample_events
+    from eventstream.sample_events import samples_by_function
 
-    names = sorted(sample_events())
+    rows = [
+        (f"events/{name}.json", function)
+        for function, samples in samples_by_function().items()
+        for name in samples
+    ]
     if as_json:
-        print_json(names)
-        return
-    for name in names:
-        print_text(f"events/{name}.json")
+        print_json([{"file": file, "function": function} for file, function in rows])
+    else:
+        print_table(("sample", "function"), rows)

@@ -25,7 +25,8 @@ from eventstream.target import (
     resolve,
 )
 
-_TRAFFIC = "Generated traffic"
+_OF_TRAFFIC = "With --synthetic:"
+"""Begins the help of the options that only generated traffic has."""
 
 
 def register(app: typer.Typer) -> None:
@@ -35,18 +36,22 @@ def register(app: typer.Typer) -> None:
 
 def load(
     file: Annotated[
-        Path | None, typer.Argument(help="CSV or NDJSON, .gz or not; NDJSON may hold events.")
+        Path | None,
+        typer.Argument(metavar="FILE", help="CSV or NDJSON, .gz or not; NDJSON may hold events."),
     ] = None,
     *,
     mapping: Annotated[
-        Path | None, typer.Option("--mapping", "-m", help="TOML that says how a row is an event.")
+        Path | None,
+        typer.Option(
+            "--mapping", "-m", metavar="FILE", help="TOML that says how a row is an event."
+        ),
     ] = None,
     shift_to_now: Annotated[
         bool,
         typer.Option("--shift-to-now", help="Move times by whole hours so that the file ends now."),
     ] = False,
     limit: Annotated[
-        int | None, typer.Option("--limit", help="Only the first rows.", min=1)
+        int | None, typer.Option("--limit", metavar="N", help="Only the first rows.", min=1)
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Map and check everything, show some, send nothing.")
@@ -54,39 +59,50 @@ def load(
     restart: Annotated[
         bool, typer.Option("--restart", help="Send all again, also what was sent before.")
     ] = False,
-    batch: Annotated[int, typer.Option("--batch", help="Events a request.", min=1, max=5000)] = 500,
+    batch: Annotated[
+        int, typer.Option("--batch", metavar="N", help="Events a request.", min=1, max=5000)
+    ] = 500,
     concurrency: Annotated[
-        int, typer.Option("--concurrency", help="Requests at once.", min=1, max=64)
+        int, typer.Option("--concurrency", metavar="N", help="Requests at once.", min=1, max=64)
     ] = 4,
     rate: Annotated[
         float | None,
-        typer.Option("--rate", help="Events a second at most.", min=0.1, show_default="no limit"),
+        typer.Option(
+            "--rate",
+            metavar="N",
+            help="Events a second at most.",
+            min=0.1,
+            show_default="no limit",
+        ),
     ] = None,
     give_up_after: Annotated[
-        float, typer.Option("--give-up-after", help="Seconds to go on asking a busy API.", min=0)
+        float,
+        typer.Option(
+            "--give-up-after", metavar="SECONDS", help="How long a busy API is asked again.", min=0
+        ),
     ] = 60.0,
     synthetic: Annotated[
-        bool, typer.Option("--synthetic", help="Generate traffic.", rich_help_panel=_TRAFFIC)
+        bool, typer.Option("--synthetic", help="Generate traffic instead of reading a file.")
     ] = False,
     hours: Annotated[
-        int, typer.Option("--hours", help="Length.", min=1, rich_help_panel=_TRAFFIC)
+        int, typer.Option("--hours", metavar="N", help=f"{_OF_TRAFFIC} its length.", min=1)
     ] = 96,
     events: Annotated[
-        int, typer.Option("--events", help="How many.", min=1, rich_help_panel=_TRAFFIC)
+        int, typer.Option("--events", metavar="N", help=f"{_OF_TRAFFIC} how many.", min=1)
     ] = 30_000,
     users: Annotated[
-        int, typer.Option("--users", help="Visitors.", min=1, rich_help_panel=_TRAFFIC)
+        int, typer.Option("--users", metavar="N", help=f"{_OF_TRAFFIC} visitors.", min=1)
     ] = 2_000,
     seed: Annotated[
-        int, typer.Option("--seed", help="Same seed, same traffic.", rich_help_panel=_TRAFFIC)
+        int, typer.Option("--seed", metavar="N", help=f"{_OF_TRAFFIC} same seed, same traffic.")
     ] = 1,
     until: Annotated[
         str | None,
         typer.Option(
             "--until",
-            help="A whole hour where the traffic ends.",
+            metavar="HOUR",
+            help=f"{_OF_TRAFFIC} the whole hour where it ends.",
             show_default="the last complete hour",
-            rich_help_panel=_TRAFFIC,
         ),
     ] = None,
     anomaly: Annotated[
@@ -94,8 +110,8 @@ def load(
         typer.Option(
             "--anomaly",
             metavar="TYPE:HOUR:FACTOR",
-            help="Plant one, HOUR hours before the end; add :latency to slow the type instead.",
-            rich_help_panel=_TRAFFIC,
+            help=f"{_OF_TRAFFIC} plant one, HOUR hours before the end; "
+            "add :latency to slow the type instead.",
         ),
     ] = None,
     url: UrlOption = None,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from eventstream.commands.send import UrlOption
 from eventstream.load.client import HttpApi
 from eventstream.output import (
     JsonOption,
+    UsageProblemError,
     note,
     print_json,
     print_table,
@@ -19,17 +20,20 @@ from eventstream.output import (
     table_width,
 )
 from eventstream.reading.client import read_rows
+from eventstream.reading.rows import anomaly_row, failures
+from eventstream.reading.series import SCREENFUL, drawing, heading, minute
 from eventstream.reading.spans import span
-from eventstream.reading.sparkline import sparkline
 from eventstream.target import ProfileOption, RegionOption, StackNameOption, StateOption, resolve
 
 _SHOWS_UP = "an event shows up within about 10 seconds"
 _TABLE_FROM = 110
 """Columns that the table of anomalies takes; what is narrower gets sentences."""
-_WIDTHS = {"5m": timedelta(minutes=5), "1h": timedelta(hours=1), "1d": timedelta(days=1)}
+_MOST = 1000
+"""Rows that are read unless another limit is given."""
+_NO_LIMIT = 10**9
 
 TypeArgument = Annotated[
-    str | None, typer.Argument(metavar="[TYPE]", help="Event type; all together when left out.")
+    str | None, typer.Argument(metavar="TYPE", help="Event type; all together when left out.")
 ]
 FromOption = Annotated[
     str | None, typer.Option("--from", metavar="TIME", help="RFC 3339 with a zone, or epoch ms.")
@@ -56,14 +60,28 @@ def metrics(
     metric: Annotated[
         str,
         typer.Option(
-            "--metric", help="count, errors, unique_users, latency_p50, _p90, _p95 or _p99."
+            "--metric",
+            metavar="NAME",
+            help="count, errors, unique_users, latency_p50, _p90, _p95 or _p99.",
         ),
     ] = "count",
-    granularity: Annotated[str, typer.Option("--granularity", "-g", help="5m, 1h or 1d.")] = "1h",
+    granularity: Annotated[
+        str, typer.Option("--granularity", "-g", metavar="5m|1h|1d", help="Time of each point.")
+    ] = "1h",
     first: FromOption = None,
     end: ToOption = None,
     last: LastOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Most points.")] = 1000,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            help="Most points, from the first.",
+            show_default=f"{_MOST}",
+        ),
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every point, also in the table.")] = False,
     url: UrlOption = None,
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -73,8 +91,12 @@ def metrics(
 ) -> None:
     """Show a series of a metric.
 
+    The table has the last points; --all and --limit show what they read.
+
     Example: eventstream metrics page_view --metric latency_p95 --last 7d
     """
+    if every and limit is not None:
+        raise UsageProblemError("give --all or --limit, not both")
     parameters = {
         "event_type": event_type,
         "metric": metric,
@@ -82,44 +104,37 @@ def metrics(
         **span(first, end, last, datetime.now(UTC)),
     }
     with HttpApi(url or resolve(state, stack_name, region, profile).api_url) as api:
-        body = read_rows(api, "/metrics", "points", parameters, limit)
+        most = _NO_LIMIT if every else limit or _MOST
+        body = read_rows(api, "/metrics", "points", parameters, most)
     if as_json:
         print_json(body)
     elif body["points"]:
-        _show_series(body)
+        _show_series(body, SCREENFUL if limit is None and not every else None)
     else:
         what = "events" if event_type is None else f"events of type {event_type}"
         note(f"no {what} between {body['from']} and {body['to']}")
         note(f"send one with `eventstream send {event_type or 'page_view'}`; {_SHOWS_UP}")
 
 
-def _show_series(body: Mapping[str, Any]) -> None:
-    points: Sequence[Mapping[str, Any]] = body["points"]
-    name = "all types" if body["event_type"] == "*" else body["event_type"]
-    print_text(f"{body['metric']} of {name}, by {body['granularity']} (UTC), in {body['unit']}")
-    print_text(sparkline(_without_gaps(body)))
+def _show_series(body: Mapping[str, Any], most: int | None) -> None:
+    """Print a series; of its points the last ``most``, or all of them."""
+    points = body["points"]
+    print_text(heading(body))
+    for line in drawing(body):
+        print_text(line)
+    shown = points if most is None else points[-most:]
     print_table(
         ("start", body["metric"], "status"),
-        [(_minute(point["start"]), point["value"], point["status"]) for point in points],
+        [(minute(point["start"]), point["value"], point["status"]) for point in shown],
     )
+    if len(shown) < len(points):
+        note(f"the last {len(shown)} of {len(points):,} points; --all shows every one")
     _tell_of_more(body)
-
-
-def _without_gaps(body: Mapping[str, Any]) -> list[float | None]:
-    """Return a value for each window from the first point to the last one."""
-    values = {_instant(point["start"]): point["value"] for point in body["points"]}
-    nothing = 0 if body["metric"] in ("count", "errors") else None
-    filled: list[float | None] = []
-    at, end = min(values), max(values)
-    while at <= end:
-        filled.append(values.get(at, nothing))
-        at += _WIDTHS[body["granularity"]]
-    return filled
 
 
 def types(
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Most types.")] = 1000,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Most types.")] = _MOST,
     url: UrlOption = None,
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -139,15 +154,18 @@ def types(
     if not body["event_types"]:
         note(f"no events yet: send one with `eventstream send page_view`; {_SHOWS_UP}")
         return
-    since = _minute(body["recent_since"])
+    since = minute(body["recent_since"])
+    has_schemas = any(row["last_schema"] for row in body["event_types"])
     print_table(
-        ("event type", "first hour", "last hour", f"events since {since}"),
+        ("event type", "first hour", "last hour", f"events since {since}")
+        + (("schema", "violations in 24 h") if has_schemas else ()),
         [
             (
                 row["event_type"],
-                _minute(row["first_hour"]),
-                _minute(row["last_hour"]),
+                minute(row["first_hour"]),
+                minute(row["last_hour"]),
                 row["recent_events"],
+                *((row["last_schema"], row["schema_violations"]) if has_schemas else ()),
             )
             for row in body["event_types"]
         ],
@@ -161,7 +179,9 @@ def anomalies(
     first: FromOption = None,
     end: ToOption = None,
     last: LastOption = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Most anomalies.")] = 100,
+    limit: Annotated[
+        int, typer.Option("--limit", metavar="N", min=1, help="Most anomalies.")
+    ] = 100,
     url: UrlOption = None,
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -185,30 +205,18 @@ def anomalies(
         note(f"no anomalies between {body['from']} and {body['to']}")
         note("an hour is judged once it is aggregated and 24 hours before it are known")
         return
-    rows = [_anomaly(row) for row in body["anomalies"]]
+    rows = [anomaly_row(row) for row in body["anomalies"]]
     if table_width() >= _TABLE_FROM:
-        print_table(("hour", "event type", "metric", "value", "why", "state"), rows)
+        print_table(("hour", "event type", "metric", "value", "why", "state"), rows, prose=("why",))
     else:
         for hour, name, metric, _, why, state_of_alert in rows:
             print_text(f"{hour}  {name}, {metric} ({state_of_alert}): {why}")
     _tell_of_more(body)
 
 
-def _anomaly(row: Mapping[str, Any]) -> Sequence[object]:
-    finding = row["finding"]
-    return (
-        _minute(row["window_start"]),
-        "all types" if row["event_type"] == "*" else row["event_type"],
-        f"{finding['metric']} {finding['direction']}",
-        finding["value"],
-        finding["explanation"],
-        "taken back" if row["resolved_at"] else row["state"].lower(),
-    )
-
-
 def runs(
     *,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Most runs.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Most runs.")] = 20,
     url: UrlOption = None,
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -228,23 +236,16 @@ def runs(
     if not body["runs"]:
         note("the hourly ETL has not run yet: `eventstream etl run` starts it")
         return
-    columns = ("started_at", "status", "hours", "events", "anomalies", "error", "cause")
+    columns = ("status", "hours", "events", "anomalies")
     print_table(
-        [name.replace("_", " ") for name in columns],
-        [[row[name] for name in columns] for row in body["runs"]],
+        ("started (UTC)", *columns),
+        [(minute(row["started_at"]), *(row[name] for name in columns)) for row in body["runs"]],
     )
+    for line in failures(body["runs"]):
+        print_text(line)
     _tell_of_more(body)
 
 
 def _tell_of_more(body: Mapping[str, Any]) -> None:
     if body["next_cursor"] is not None:
         note("there is more: raise --limit")
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _minute(text: str) -> str:
-    """Shorten an instant of the API to its minute, in UTC."""
-    return text[:16].replace("T", " ")

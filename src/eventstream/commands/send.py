@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import uuid
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from eventstream.load.by_hand import parse_events, parse_properties
 from eventstream.load.client import (
     Answer,
     HttpApi,
@@ -32,13 +32,11 @@ from eventstream.output import (
 )
 from eventstream.target import ProfileOption, RegionOption, StackNameOption, StateOption, resolve
 
-MAX_EVENTS = 5_000
-"""More than one request may hold is work for ``eventstream load``."""
 _BATCH = 500
 
 UrlOption = Annotated[
     str | None,
-    typer.Option("--url", help="Address of the API, where no pipeline of yours can be asked for."),
+    typer.Option("--url", help="Address of the API, where no pipeline of yours can tell it."),
 ]
 
 
@@ -52,18 +50,27 @@ def send(
         str | None, typer.Argument(metavar="TYPE", help="Event type, such as page_view.")
     ] = None,
     *,
-    user: Annotated[str | None, typer.Option("--user", help="user_id.")] = None,
-    anonymous: Annotated[str | None, typer.Option("--anonymous", help="anonymous_id.")] = None,
-    session: Annotated[str | None, typer.Option("--session", help="session_id.")] = None,
+    user: Annotated[str | None, typer.Option("--user", metavar="ID", help="user_id.")] = None,
+    anonymous: Annotated[
+        str | None, typer.Option("--anonymous", metavar="ID", help="anonymous_id.")
+    ] = None,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="ID", help="session_id.")
+    ] = None,
     prop: Annotated[
         list[str] | None,
         typer.Option(
             "--prop", metavar="KEY=VALUE", help="A property; a JSON value keeps its type."
         ),
     ] = None,
-    latency: Annotated[float | None, typer.Option("--latency", help="latency_ms.", min=0)] = None,
+    latency: Annotated[
+        float | None, typer.Option("--latency", metavar="MS", help="latency_ms.", min=0)
+    ] = None,
     timestamp: Annotated[
-        str | None, typer.Option("--timestamp", help="RFC 3339 with a zone.", show_default="now")
+        str | None,
+        typer.Option(
+            "--timestamp", metavar="TIME", help="RFC 3339 with a zone.", show_default="now"
+        ),
     ] = None,
     event_id: Annotated[
         str | None, typer.Option("--event-id", help="Idempotency key.", show_default="a new one")
@@ -125,67 +132,6 @@ def _events(
 def _with_id(event: dict[str, Any]) -> dict[str, Any]:
     """Give an event an id here, so that a repeat after a lost answer is recognised."""
     return event if event.get("event_id") else {**event, "event_id": str(uuid.uuid4())}
-
-
-def parse_properties(pairs: list[str]) -> dict[str, Any]:
-    """Read ``KEY=VALUE`` pairs; a value that is JSON keeps its type, anything else is text.
-
-    Raises
-    ------
-    UsageProblemError
-        A pair has no ``=`` or no key.
-
-    Examples
-    --------
-    >>> parse_properties(["total=9.5", "currency=EUR", 'sku="007"'])
-    {'total': 9.5, 'currency': 'EUR', 'sku': '007'}
-    """
-    properties = {}
-    for pair in pairs:
-        key, equals, text = pair.partition("=")
-        if not equals or not key:
-            raise UsageProblemError(f"--prop {pair!r}: write KEY=VALUE")
-        try:
-            properties[key] = _strict_json(text)
-        except ValueError:
-            properties[key] = text
-    return properties
-
-
-def parse_events(text: str) -> list[dict[str, Any]]:
-    """Read one event, an array of events, or one event a line.
-
-    Raises
-    ------
-    UsageProblemError
-        It is none of these, or too many.
-    """
-    try:
-        value = _strict_json(text)
-        events = value if isinstance(value, list) else [value]
-    except ValueError:
-        events = [_line(number, line) for number, line in enumerate(text.splitlines(), 1) if line]
-    if not all(isinstance(event, dict) for event in events):
-        raise UsageProblemError("an event must be a JSON object")
-    if not 1 <= len(events) <= MAX_EVENTS:
-        raise UsageProblemError(
-            f"{len(events)} events: `send` takes 1 to {MAX_EVENTS}; `eventstream load` takes more"
-        )
-    return events
-
-
-def _line(number: int, line: str) -> Any:  # noqa: ANN401 - whatever the JSON says
-    try:
-        return _strict_json(line)
-    except ValueError as error:
-        raise UsageProblemError(f"line {number} is no JSON: {error}") from None
-
-
-def _strict_json(text: str) -> Any:  # noqa: ANN401 - whatever the JSON says
-    def refuse(name: str) -> float:
-        raise ValueError(f"{name} is no JSON")
-
-    return json.loads(text, parse_constant=refuse)
 
 
 def _read(file: str) -> str:

@@ -22,8 +22,8 @@ from eventstream.output import (
     note,
     print_json,
     print_table,
-    progress,
 )
+from eventstream.progress import progress
 from eventstream.target import (
     ProfileOption,
     RegionOption,
@@ -44,28 +44,40 @@ def register(app: typer.Typer) -> None:
 
 def sql(
     statement: Annotated[
-        str | None, typer.Argument(metavar="[STATEMENT]", help="One statement, in quotes.")
+        str | None, typer.Argument(metavar="STATEMENT", help="One statement, in quotes.")
     ] = None,
     *,
     file: Annotated[
         str | None, typer.Option("-f", "--file", help="Read the statement from a file, or from -.")
     ] = None,
     name: Annotated[
-        str | None, typer.Option("--name", help='A sample query, such as "Top events".')
+        str | None,
+        typer.Option("--name", metavar="NAME", help='A sample query, such as "Top events".'),
     ] = None,
     list_samples: Annotated[bool, typer.Option("--list", help="List the sample queries.")] = False,
     days: Annotated[
-        int, typer.Option("--days", min=1, max=366, help="Days that a sample query reads.")
+        int,
+        typer.Option("--days", metavar="N", min=1, max=366, help="Days that a sample query reads."),
     ] = 7,
     until: Annotated[
         datetime | None,
         typer.Option(
-            "--until", formats=["%Y-%m-%d"], help="The last of these days.", show_default="today"
+            "--until",
+            metavar="DATE",
+            formats=["%Y-%m-%d"],
+            help="The last of these days.",
+            show_default="today",
         ),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option("--limit", min=1, help=f"Most rows; a table has {TABLE_ROWS} else."),
+        typer.Option(
+            "--limit",
+            metavar="N",
+            min=1,
+            help="Most rows.",
+            show_default=f"{TABLE_ROWS} in a table, else all",
+        ),
     ] = None,
     as_json: JsonOption = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV.")] = False,
@@ -142,7 +154,8 @@ def _list(*, as_json: bool) -> None:
     if as_json:
         print_json([{"name": each.name, "about": each.about, "sql": each.sql} for each in found])
     else:
-        print_table(("name", "about"), [(each.name, each.about) for each in found])
+        rows = [(each.name, each.about) for each in found]
+        print_table(("name", "about"), rows, prose=("about",))
 
 
 def _schemas(target: Target) -> frozenset[str]:

@@ -19,7 +19,8 @@ from eventstream.load.source import Generated
 from eventstream.local import detached, pidfile, ports, stopping
 from eventstream.local.emulator import tail
 from eventstream.local.state import Running, StateFolder, find_project
-from eventstream.output import CommandError, note, progress
+from eventstream.output import CommandError, note
+from eventstream.progress import progress
 from eventstream.target import Target, from_running
 from eventstream.traffic.generate import Plan
 

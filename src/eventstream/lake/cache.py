@@ -22,7 +22,8 @@ from common.adapters.calls import error_code, our_errors
 from common.domain.keys import LAKE_PREFIX
 from common.domain.lake_schema import PARTITIONS
 from eventstream.lake.pruning import Pruning
-from eventstream.output import CommandError, Progress
+from eventstream.output import CommandError
+from eventstream.progress import Progress
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from sqlglot import exp
 from common.domain.lake_schema import COLUMNS, PARTITIONS
 from eventstream.lake import ddl as athena_ddl
 from eventstream.lake.dialect import MACROS, to_duckdb
-from eventstream.lake.statement import DIALECT, TABLE, VIEW, SqlError
+from eventstream.lake.statement import DIALECT, SESSIONS, TABLE, VIEW, SqlError
 
 _TYPES = {
     "string": "VARCHAR",
@@ -57,8 +58,18 @@ _NO_FUNCTION = re.compile(r"Function with name (\w+) does not exist")
 
 
 @contextmanager
-def engine(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Open DuckDB over some files of the lake, locked to them."""
+def engine(files: Sequence[Path], today: date | None = None) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open DuckDB over some files of the lake, locked to them.
+
+    Parameters
+    ----------
+    files
+        The files.
+    today
+        The day in whose month and the one before the sessions of the view are; in UTC, and that
+        of this machine's clock when not given.
+    """
+    today = today or datetime.now(UTC).date()
     with (
         tempfile.TemporaryDirectory(prefix="eventstream-sql-") as spill,
         duckdb.connect(config=_CONFIG) as connection,
@@ -73,7 +84,11 @@ def engine(files: Sequence[Path]) -> Iterator[duckdb.DuckDBPyConnection]:
             connection.execute(macro)
         with _our_errors():
             connection.execute(f"CREATE VIEW {TABLE} AS {_table(connection, files)}")
-            connection.execute(f"CREATE VIEW {VIEW} AS {_view()}")
+            for name, statement in (
+                (VIEW, athena_ddl.view(database="")),
+                (SESSIONS, athena_ddl.sessions_view("", athena_ddl.months_to(today))),
+            ):
+                connection.execute(f"CREATE VIEW {name} AS {_view(statement)}")
         yield connection
 
 
@@ -104,9 +119,9 @@ def _identifier(name: str) -> str:
     return f'"{name}"'
 
 
-def _view() -> str:
-    """Return the view of distinct events, by the very statement that Athena is given."""
-    create = sqlglot.parse_one(athena_ddl.view(database=""), read=DIALECT)
+def _view(statement: str) -> str:
+    """Return the query of a view, by the very statement that Athena is given."""
+    create = sqlglot.parse_one(statement, read=DIALECT)
     query = create.expression
     if not isinstance(query, exp.Query):
         raise TypeError("the view is not made by a query")
@@ -114,9 +129,18 @@ def _view() -> str:
 
 
 def select(
-    connection: duckdb.DuckDBPyConnection, text: str
+    connection: duckdb.DuckDBPyConnection, text: str, quoted: Collection[str] = ()
 ) -> tuple[list[str], list[str], Iterator[Sequence[Any]]]:
     """Run a query in DuckDB's dialect.
+
+    Parameters
+    ----------
+    connection
+        The engine.
+    text
+        The query.
+    quoted
+        Names that stood in double quotes where it was written.
 
     Returns
     -------
@@ -128,7 +152,7 @@ def select(
     SqlError
         The query fails; also while the rows are read.
     """
-    with _our_errors():
+    with _our_errors(quoted):
         connection.execute(text)
     description = connection.description or []
     types = [_ATHENA_TYPES.get(str(kind), str(kind).lower()) for _, kind, *_ in description]
@@ -145,19 +169,23 @@ def _rows(connection: duckdb.DuckDBPyConnection) -> Iterator[Sequence[Any]]:
 
 
 @contextmanager
-def _our_errors() -> Iterator[None]:
+def _our_errors(quoted: Collection[str] = ()) -> Iterator[None]:
     try:
         yield
     except duckdb.Error as error:
-        raise SqlError(_explained(str(error))) from None
+        raise SqlError(_explained(str(error), quoted)) from None
 
 
-def _explained(text: str) -> str:
+def _explained(text: str, quoted: Collection[str]) -> str:
     """Say what is wrong without DuckDB's name for it, and what was probably meant."""
     if found := _NO_COLUMN.search(text):
         names = [column.name for column in COLUMNS] + list(PARTITIONS)
+        names += athena_ddl.SESSION_COLUMNS
         close = difflib.get_close_matches(found[1].lower(), names, n=3)
         hint = f"did you mean {', '.join(close)}?" if close else f"DESCRIBE {VIEW} lists them"
+        if found[1] in quoted:
+            text_instead = f"a text stands in single quotes, {_quoted(found[1])}"
+            hint = f"{text_instead}; {hint}" if close else text_instead
         return f"COLUMN_NOT_FOUND: there is no column {found[1]}: {hint}"
     if found := _NO_FUNCTION.search(text):
         return (

@@ -13,8 +13,9 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
+from eventstream.columns import fit
 from eventstream.lake.sql import Result
-from eventstream.output import PIPE_WIDTH
+from eventstream.output import console
 
 WIDEST_TABLE = 12
 """Rows of more columns are printed one under the other, a line for each column."""
@@ -39,24 +40,26 @@ def take(result: Result, limit: int | None) -> tuple[list[Sequence[Any]], Taken]
 
 
 def print_rows(result: Result, rows: Sequence[Sequence[Any]]) -> None:
-    """Print rows to stdout for a person."""
-    from rich.console import Console
+    """Print rows to stdout for a person: as a table where its cells fit whole."""
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(width=None if sys.stdout.isatty() else PIPE_WIDTH, highlight=False)
-    if len(result.columns) > WIDEST_TABLE:
+    names = [_visible(name) for name in result.columns]
+    cells = [[_cell(value) for value in row] for row in rows]
+    screen = console(stderr=False)
+    widths = fit(names, cells, screen.width)
+    if widths is None or len(names) > WIDEST_TABLE:
         _print_records(result, rows)
         return
     table = Table(header_style="bold")
-    for position, name in enumerate(result.columns):
+    for position, (name, width) in enumerate(zip(names, widths, strict=True)):
         number = any(_is_number(row[position]) for row in rows)
         table.add_column(
-            Text(_visible(name)), justify="right" if number else "left", overflow="fold"
+            Text(name), justify="right" if number else "left", overflow="fold", width=width
         )
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console.print(table)
+    for texts in cells:
+        table.add_row(*(Text(text) for text in texts))
+    screen.print(table)
 
 
 def _print_records(result: Result, rows: Sequence[Sequence[Any]]) -> None:

@@ -9,12 +9,15 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
+import sqlglot
 from sqlglot import exp
 
 from common.domain.lake_schema import PARTITIONS
-from eventstream.lake.statement import base_tables
+from eventstream.lake.ddl import months_to
+from eventstream.lake.statement import DIALECT, SESSIONS, base_tables
 
 Values = Mapping[str, int]
 """What is known of a partition; a column that is missing is unknown."""
@@ -51,13 +54,16 @@ class Pruning:
     ----------
     tree
         The query; ``None`` needs every partition.
+    today
+        The day of the question, which the view of sessions goes by; without it, that view needs
+        every partition.
     """
 
-    def __init__(self, tree: exp.Query | None) -> None:
+    def __init__(self, tree: exp.Query | None, today: date | None = None) -> None:
         if tree is None:
             self._references = [_Reference(None, "", alone=True)]
         else:
-            self._references = [_reference(table) for table in base_tables(tree)]
+            self._references = [_reference(table, today) for table in base_tables(tree)]
         self.columns = frozenset[str]().union(*(_columns(each) for each in self._references))
         """Partition columns that any condition is about."""
 
@@ -75,7 +81,11 @@ class Pruning:
         )
 
 
-def _reference(table: exp.Table) -> _Reference:
+def _reference(table: exp.Table, today: date | None) -> _Reference:
+    if table.name.lower() == SESSIONS:
+        # Its columns are no partitions: what it reads is said in the view itself.
+        months = sqlglot.parse_one(months_to(today), read=DIALECT) if today else None
+        return _Reference(months, "", alone=True)
     select = table.find_ancestor(exp.Select)
     if select is None or table.parent is None or table.parent.parent is not select:
         return _Reference(None, "", alone=True)

@@ -10,8 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol
+
+from sqlglot import exp
 
 from common.domain.lake_schema import COLUMNS, PARTITIONS
 from eventstream.lake import ddl as athena_ddl
@@ -19,8 +22,9 @@ from eventstream.lake.dialect import to_duckdb
 from eventstream.lake.engine import engine, select
 from eventstream.lake.pruning import Pruning
 from eventstream.lake.statement import (
+    NAMES,
     SCHEMA,
-    TABLE,
+    SESSIONS,
     VIEW,
     Describe,
     Query,
@@ -53,7 +57,11 @@ class Result:
 
 @contextmanager
 def run(
-    sql: str, lake: LakeFiles, *, schemas: frozenset[str] = frozenset({SCHEMA})
+    sql: str,
+    lake: LakeFiles,
+    *,
+    schemas: frozenset[str] = frozenset({SCHEMA}),
+    today: date | None = None,
 ) -> Iterator[Result]:
     """Run one statement that reads.
 
@@ -65,6 +73,8 @@ def run(
         The lake's objects; only those a query needs are asked for.
     schemas
         Names that the statement may call the database, in lower case.
+    today
+        The day of the question, in UTC; that of this machine's clock when not given.
 
     Raises
     ------
@@ -75,9 +85,11 @@ def run(
     if isinstance(statement, Describe):
         yield _described(statement, lake)
         return
+    quoted = {each.name for each in statement.tree.find_all(exp.Identifier) if each.quoted}
     text = to_duckdb(statement.tree)
-    with engine(lake.files(Pruning(statement.tree))) as connection:
-        yield Result(*select(connection, text))
+    today = today or datetime.now(UTC).date()
+    with engine(lake.files(Pruning(statement.tree, today)), today) as connection:
+        yield Result(*select(connection, text, quoted))
 
 
 def translate(sql: str, *, schemas: frozenset[str] = frozenset({SCHEMA})) -> str:
@@ -96,15 +108,19 @@ def translate(sql: str, *, schemas: frozenset[str] = frozenset({SCHEMA})) -> str
 
 def _described(statement: Describe, lake: LakeFiles) -> Result:
     if statement.what == "tables":
-        return _texts(["tab_name"], [(VIEW,), (TABLE,)])
+        return _texts(["tab_name"], [(name,) for name in NAMES])
     if statement.what == "schemas":
         return _texts(["database_name"], [(SCHEMA,)])
     if statement.what == "partitions":
         paths = ("/".join(f"{k}={v:02d}" for k, v in each.items()) for each in lake.partitions())
         return _texts(["partition"], [(path,) for path in paths])
     if statement.what == "create":
-        text = athena_ddl.view(SCHEMA) if statement.table == VIEW else athena_ddl.table(SCHEMA)
+        makers = {VIEW: athena_ddl.view, SESSIONS: athena_ddl.sessions_view}
+        text = makers.get(statement.table, athena_ddl.table)(SCHEMA)
         return _texts(["statement"], [(line,) for line in text.rstrip(";\n").splitlines()])
+    if statement.table == SESSIONS:
+        columns = athena_ddl.SESSION_COLUMNS.items()
+        return _texts(["column", "type", "comment"], [(name, *of) for name, of in columns])
     rows = [(each.name, each.athena, athena_ddl.COMMENTS[each.name]) for each in COLUMNS]
     rows += [(name, "int", "Hive partition: event time, UTC") for name in PARTITIONS]
     return _texts(["column", "type", "comment"], rows)

@@ -1,7 +1,7 @@
 """From SQL text to one statement that only reads, or a refusal that says why.
 
 What may run is decided on the parsed statement, by what is allowed: a query, or one of a few
-statements that describe, over the lake's table and its view and nothing else.
+statements that describe, over the lake's table and its views and nothing else.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from eventstream.output import CommandError
 DIALECT = "athena"
 TABLE = "events_raw"
 VIEW = "events"
+SESSIONS = "sessions"
+NAMES = (VIEW, SESSIONS, TABLE)
+"""What a statement may read."""
 SCHEMA = "eventstream"
 _CATALOG = "awsdatacatalog"
 
@@ -153,7 +156,7 @@ def _check_table(table: exp.Table, schemas: frozenset[str]) -> None:
     if not isinstance(table.this, exp.Identifier):
         raise SqlError(
             f"{table.sql(DIALECT)[:80]} is refused: functions that make tables are not available, "
-            f"only {VIEW}, {TABLE} and UNNEST(...)"
+            f"only {', '.join(NAMES)} and UNNEST(...)"
         )
     if table.args.get("version") is not None:
         raise SqlError("FOR TIMESTAMP and FOR VERSION are refused: the lake keeps no versions")
@@ -161,17 +164,17 @@ def _check_table(table: exp.Table, schemas: frozenset[str]) -> None:
         return
     if table.catalog.lower() not in ("", _CATALOG) or table.db.lower() not in {"", *schemas}:
         raise SqlError(f"SCHEMA_NOT_FOUND: the tables are in the schema {SCHEMA}, or in none")
-    if table.name.lower() not in (VIEW, TABLE):
+    if table.name.lower() not in NAMES:
         raise SqlError(
-            f"TABLE_NOT_FOUND: there is no table {table.name[:80]}; use {VIEW} (each event once) "
-            f"or {TABLE} (every stored copy)"
+            f"TABLE_NOT_FOUND: there is no table {table.name[:80]}; use {VIEW} (each event once), "
+            f"{SESSIONS} (of two months) or {TABLE} (every stored copy)"
         )
 
 
 def base_tables(tree: exp.Query) -> Iterator[exp.Table]:
-    """Yield the references to the two tables; a CTE of the same name counts too."""
+    """Yield the references to the tables of the lake; a CTE of the same name counts too."""
     for table in tree.find_all(exp.Table):
-        if table.name.lower() in (VIEW, TABLE):
+        if table.name.lower() in NAMES:
             yield table
 
 
@@ -210,7 +213,7 @@ def _named(words: list[str], schemas: frozenset[str]) -> str:
     try:
         return _known(exp.to_table(text, dialect=DIALECT), schemas)
     except SqlglotError:
-        raise SqlError(f"name one table: {VIEW} or {TABLE}") from None
+        raise SqlError(f"name one table: {', '.join(NAMES)}") from None
 
 
 def _known(table: exp.Table, schemas: frozenset[str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import random
 import threading
 import time
@@ -14,8 +15,14 @@ from urllib.parse import urlsplit
 
 from eventstream.output import CommandError, UsageProblemError
 
+API_KEY_VARIABLE = "EVENTSTREAM_API_KEY"
+"""Holds the key for an API that wants one; not an option, which process lists would show."""
+
 RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses that say: not now."""
+
+START_IT = "is the pipeline running? `eventstream dev` starts it"
+"""What to do when nobody answers."""
 
 _CONNECTION_ERRORS = (OSError, http.client.HTTPException)
 
@@ -78,6 +85,9 @@ class HttpApi:
         )
         self._prefix = parts.path.rstrip("/")
         self._timeout_s = timeout_s
+        self._headers = {"content-type": "application/json"}
+        if key := os.environ.get(API_KEY_VARIABLE, "").strip():
+            self._headers["authorization"] = f"Bearer {key}"
         self._local = threading.local()
         self._connections: list[http.client.HTTPConnection] = []
 
@@ -99,14 +109,13 @@ class HttpApi:
     def _request(self, method: str, path: str, body: bytes | None) -> Answer:
         connection = self._connection()
         try:
-            connection.request(
-                method, self._prefix + path, body=body, headers={"content-type": "application/json"}
-            )
+            connection.request(method, self._prefix + path, body=body, headers=self._headers)
             response = connection.getresponse()
             content = response.read()
         except _CONNECTION_ERRORS as error:
             connection.close()
-            raise ConnectionError(f"{type(error).__name__}: {error}") from error
+            reason = getattr(error, "strerror", None) or f"{type(error).__name__}: {error}"
+            raise ConnectionError(f"nobody answers at {self.base_url} ({reason})") from error
         return Answer(response.status, content, _seconds(response.headers.get("retry-after")))
 
     def _connection(self) -> http.client.HTTPConnection:
@@ -187,9 +196,6 @@ def post_patiently(api: Poster, path: str, body: bytes, patience: Patience) -> A
         if patience.is_over(started, wait_s):
             if answer is not None:
                 return answer
-            raise UnreachableError(
-                f"nobody answers at {path} ({problem}): is the pipeline running? "
-                "`eventstream dev` starts it"
-            )
+            raise UnreachableError(f"{problem}: {START_IT}")
         patience.pause(wait_s)
         attempt += 1

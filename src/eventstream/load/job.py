@@ -18,7 +18,8 @@ from eventstream.load.progress import Done, ProgressFile, progress_key
 from eventstream.load.report import Batch, LoadReport
 from eventstream.load.rules import RowError
 from eventstream.load.source import EventFile, Generated, MappedFile, NumberedEvent
-from eventstream.output import UsageProblemError, progress
+from eventstream.output import UsageProblemError
+from eventstream.progress import progress
 from ingest.validation import validate
 
 AnySource = MappedFile | EventFile | Generated

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -18,6 +18,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from common.domain.windows import rfc3339
 from common.models import EVENT_TYPE_PATTERN
 from eventstream.load.cells import Cell, ColumnCell, NumberCell, Strict, TimePart
+from eventstream.load.mapping_errors import spell
 from eventstream.load.rules import Condition, Row, RowError, is_empty, lookup, parse_condition
 from eventstream.output import UsageProblemError
 
@@ -181,8 +182,17 @@ def read_mapping(path: Path) -> FileMapping:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageProblemError(f"{path} is no TOML: {error}") from None
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in each['loc'])}: {each['msg']}"
-            for each in error.errors(include_url=False)
-        )
+        problems = "; ".join(spell(each, _keys(each["loc"])) for each in error.errors())
         raise UsageProblemError(f"{path}: {problems}") from None
+
+
+def _keys(place: Sequence[str | int]) -> list[str]:
+    """Name the keys of the table that a place of a mapping file is in."""
+    parts: dict[tuple[str, ...], type[Strict]] = {
+        (): FileMapping,
+        ("event",): EventPart,
+        ("event", "rules"): Rule,
+        ("timestamp",): TimePart,
+    }
+    table = tuple(part for part in place[:-1] if isinstance(part, str))
+    return list(parts.get(table, Cell).model_fields)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from eventstream.load.client import Answer, UnexpectedAnswerError, UnreachableError
+from eventstream.load.client import START_IT, Answer, UnexpectedAnswerError, UnreachableError
 from eventstream.output import CommandError, UsageProblemError
 
 PAGE_ROWS = 1000
@@ -46,10 +46,7 @@ def read(api: Getter, path: str, parameters: Parameters | None = None) -> dict[s
     try:
         answer = api.get(f"{path}?{urlencode(given)}" if given else path)
     except OSError as error:
-        raise UnreachableError(
-            f"nobody answers at {path} ({error}): is the pipeline running? "
-            "`eventstream dev` starts it"
-        ) from error
+        raise UnreachableError(f"{error}: {START_IT}") from error
     body = answer.json()
     if answer.status == 200 and body:
         return body
@@ -57,6 +54,11 @@ def read(api: Getter, path: str, parameters: Parameters | None = None) -> dict[s
         raise UsageProblemError(str(body["detail"]))
     if "detail" in body:
         raise CommandError(f"{path} answered {answer.status}: {body['detail']}")
+    if answer.status >= 500:
+        raise UnexpectedAnswerError(
+            f"{path} answered {answer.status}: the function behind it failed; its log says why "
+            "(on this machine logs/dev.log of the state folder)"
+        )
     raise UnexpectedAnswerError(
         f"{path} answered {answer.status} without a problem of EventStream: is this its address?"
     )

@@ -7,8 +7,11 @@ from itertools import pairwise
 
 _LEVELS = "▁▂▃▄▅▆▇█"
 
+MARKS = 60
+"""Characters of the longest line."""
 
-def sparkline(values: Sequence[float | None], width: int = 60) -> str:
+
+def sparkline(values: Sequence[float | None], width: int = MARKS) -> str:
     """Draw values from 0 to their maximum, one character each; ``None`` is a blank.
 
     More than ``width`` values are drawn as the maxima of equal parts.

@@ -162,6 +162,30 @@ def test_status_lists_executions_and_open_hours(run: Run, world: World) -> None:
     assert "2026-11-19T09" in run("etl", "status").out
 
 
+def test_status_fits_a_window_of_80_columns_with_names_and_times_whole(
+    run: Run, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstream.output.PIPE_WIDTH", 80)
+    run("etl", "run", "--hour", "2026-11-19T08")
+    world.machine.names.append("c5fd4c5e-7a10-4b8e-9d55-0a1f6b2c3d4e")  # as the schedule names it
+    world.aggregates.reopen_hour(NINE)
+
+    shown = run("etl", "status").out
+
+    assert max(len(line) for line in shown.splitlines()) <= 80
+    for whole in (*world.machine.names, "2026-11-19 08:00", "SUCCEEDED", "2026-11-19T09"):
+        assert whole in shown
+
+
+def test_status_of_a_pipeline_that_did_nothing_draws_no_empty_tables(
+    run: Run, world: World
+) -> None:
+    result = run("etl", "status")
+
+    assert result.out == "no hour waits for an execution\n"
+    assert "no execution yet: `eventstream etl run` starts one" in result.err
+
+
 def test_findings_come_with_their_explanation(world: World) -> None:
     world.write_hour(NINE, {"error": 40}, [FINDING])
 

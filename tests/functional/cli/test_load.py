@@ -111,14 +111,16 @@ def test_a_loader_that_is_killed_loses_and_doubles_nothing(
     process.send_signal(signal.SIGKILL)
     process.wait(30)
     go_on.set()
+    api.wait_for(accepted=40)
 
     resumed = run(*command, "--json")
 
     assert process.returncode == -signal.SIGKILL
-    assert resumed.json["sent"] == 70
+    # The third batch is done, and may not have been noted yet when the fourth was on its way.
+    assert resumed.json["sent"] in (70, 80)
     assert len(set(ids(api.accepted))) == 100
-    twice = [one for one in set(ids(api.accepted)) if ids(api.accepted).count(one) > 1]
-    assert sorted(twice) == sorted(ids(api.requests[3]))
+    twice = {one for one in ids(api.accepted) if ids(api.accepted).count(one) > 1}
+    assert set(ids(api.requests[3])) <= twice <= set(ids(api.requests[2] + api.requests[3]))
 
 
 def test_rows_that_are_no_events_are_told_and_the_rest_is_loaded(
@@ -271,7 +273,7 @@ def test_a_limit_can_be_raised_later(run: Run, api: EventApi, command: tuple[str
 def test_progress_is_told_on_stderr_and_data_alone_on_stdout(
     run: Run, command: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("eventstream.output.LOG_EVERY_S", 0.0)
+    monkeypatch.setattr("eventstream.progress.LOG_EVERY_S", 0.0)
 
     result = run(*command, "--json")
 

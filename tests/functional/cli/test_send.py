@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import io
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from eventstream.load.client import Patience
 from fakes.event_api import EventApi, answer, receipt
 from functional.cli.running import Run
 
@@ -126,7 +128,8 @@ def test_a_file_with_rejected_events_fails_and_says_which(
         (("--json-body", "{}", "--user", "ada"), "go with TYPE only"),
         (("a", "--prop", "novalue"), "write KEY=VALUE"),
         (("--json-body", "[1]"), "must be a JSON object"),
-        (("--json-body", '{"a": NaN}'), "is no JSON"),
+        (("--json-body", '{"a": NaN}'), "the text isn't JSON: NaN is no number of JSON"),
+        (("--json-body", '{"a": }'), "the text isn't JSON at line 1, column 7: expecting value"),
         (("--json-body", "[]"), "0 events"),
         (("-f", "no-such-file"), "can't read no-such-file"),
         (("a", "--url", "ftp://x"), "is no http(s) address"),
@@ -158,3 +161,45 @@ def test_an_address_that_is_no_events_api_is_told(run: Run, api: EventApi, url: 
 
     assert result.code == 1
     assert "is it an EventStream API?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        pytest.param(
+            '{"event_type": "a"}\n\n{"event_type": nil}\n',
+            "isn't JSON at line 3, column 16",
+            id="the line of a file of lines",
+        ),
+        pytest.param(
+            '{\n  "event_type": "a",\n}\n', "isn't JSON at line 3, column 1", id="one document"
+        ),
+        pytest.param('[{"event_type": "a"]', "isn't JSON at line 1, column 20", id="one line"),
+    ],
+)
+def test_where_a_text_stops_being_json_is_told_once_and_by_its_own_lines(
+    run: Run, tmp_path: Path, text: str, told: str
+) -> None:
+    file = tmp_path / "events.json"
+    file.write_text(text)
+
+    result = run("send", "-f", str(file), "--url", "http://127.0.0.1:1")
+
+    assert result.code == 2
+    assert told in result.err
+    assert result.err.count("line ") == 1
+
+
+def test_nobody_answering_is_told_with_the_address(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    impatient = partial(Patience, sleep=lambda _s: None)
+    monkeypatch.setattr(
+        "eventstream.commands.send.Patience", lambda **_: impatient(give_up_after_s=0.0)
+    )
+
+    result = run("send", "a", "--url", "http://127.0.0.1:1/api")
+
+    assert result.code == 1
+    assert "nobody answers at http://127.0.0.1:1/api (Connection refused)" in result.err
+    assert "`eventstream dev` starts it" in result.err

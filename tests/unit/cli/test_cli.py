@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ def a_command(monkeypatch: pytest.MonkeyPatch, raises: BaseException | None) -> 
         app.command("send")(command)
 
     module = SimpleNamespace(register=register)
-    monkeypatch.setattr(cli.importlib, "import_module", lambda _name: module)
+    monkeypatch.setattr(cli, "importlib", SimpleNamespace(import_module=lambda _name: module))
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,91 @@ def test_without_arguments_it_shows_every_command(capsys: pytest.CaptureFixture[
     assert [name for name in cli.COMMANDS if name not in printed] == []
 
 
+def helps() -> list[tuple[str, ...]]:
+    parts = [(name, part) for name in cli.COMMANDS for part in groups(name)]
+    return [(), *((name,) for name in cli.COMMANDS), *parts]
+
+
+def groups(name: str) -> list[str]:
+    return list(getattr(cli.load(name), "commands", {}))
+
+
+@pytest.mark.parametrize("names", [pytest.param(each, id=" ".join(each)) for each in helps()])
+def test_help_speaks_no_python_and_fits_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    assert cli.main([*names, "--help"]) == 0
+
+    printed = capsys.readouterr().out
+    assert re.findall(r"<[a-z]\w*( range)?>|\[\[", printed) == []
+    assert max(len(line) for line in printed.splitlines()) <= 80
+
+
+def test_help_names_the_values_of_options_and_completion_comes_last(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cli.main(["etl", "run", "--help"])
+    assert "--timeout SECONDS" in capsys.readouterr().out
+
+    cli.main(["--help"])
+    printed = capsys.readouterr().out
+    assert printed.index("--version") < printed.index("--help") < printed.index("--install-comp")
+
+
+def test_an_option_without_a_name_for_its_value_gets_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command(at: int, most_retries: int = typer.Option(1, "--most-retries", min=0)) -> None:
+        """Do nothing."""
+
+    module = SimpleNamespace(register=lambda app: app.command("send")(command))
+    monkeypatch.setattr(cli, "importlib", SimpleNamespace(import_module=lambda _name: module))
+
+    assert cli.main(["send", "--help"]) == 0
+    printed = capsys.readouterr().out
+    assert "--most-retries RETRIES" in printed
+    assert "  AT " in printed
+    assert "int" not in printed
+
+
+@pytest.mark.parametrize("lines", [1, 100_000])
+def test_a_reader_of_stdout_that_has_left_is_no_bug(lines: int) -> None:
+    program = (
+        "import sys; from eventstream import cli; from eventstream.output import print_text; "
+        "from types import SimpleNamespace as Module; "
+        f"command = lambda: [print_text('x' * 100) for _ in range({lines})]; "
+        "register = lambda app: app.command('send')(command); "
+        "cli.importlib = Module(import_module=lambda _: Module(register=register)); "
+        "sys.stdin.readline(); sys.exit(cli.main(['send']))"
+    )
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=pipe, stdout=pipe, stderr=pipe
+    ) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        running.stdout.close()
+        running.stdin.write(b"go on\n")
+        running.stdin.close()
+        told = running.stderr.read()
+
+    assert (running.returncode, told) == (1, b"")
+
+
+@pytest.mark.parametrize("name", ["etl", "events"])
+def test_a_group_without_a_command_shows_its_help(
+    capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    assert cli.main([name]) == 2
+
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"Usage: eventstream {name} [OPTIONS] COMMAND")
+    assert "\nCommands:\n" in printed
+
+
 def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out.startswith("eventstream 0.")
@@ -150,7 +236,7 @@ def test_a_command_whose_package_is_missing_says_which(
     def missing(_name: str) -> object:
         raise ModuleNotFoundError("No module named 'duckdb'", name="duckdb")
 
-    monkeypatch.setattr(cli.importlib, "import_module", missing)
+    monkeypatch.setattr(cli, "importlib", SimpleNamespace(import_module=missing))
 
     assert cli.main(["sql"]) == 1
     assert "needs the Python package duckdb" in capsys.readouterr().err
@@ -162,7 +248,7 @@ def test_a_command_that_is_not_installed_is_told(
     def missing(name: str) -> object:
         raise ModuleNotFoundError(name, name=name)
 
-    monkeypatch.setattr(cli.importlib, "import_module", missing)
+    monkeypatch.setattr(cli, "importlib", SimpleNamespace(import_module=missing))
 
     assert cli.main(["sql"]) == 1
     assert "this installation has no command `sql`" in capsys.readouterr().err

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from eventstream import output
+from eventstream import output, progress
 from fakes.event_api import FakeClock
 
 
@@ -43,6 +43,33 @@ def test_text_that_looks_like_markup_is_printed_as_it_is(
     assert "error: in [link=a]b[/link]" in printed.err
 
 
+def test_where_no_table_fits_each_row_is_lines_with_whole_cells(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "PIPE_WIDTH", 40)
+    name = "c5fd4c5e-7a10-4b8e-9d55-0a1f6b2c3d4e"
+
+    output.print_table(("execution", "took"), [(name, "1.0 s"), ("b", None)], title="Executions")
+
+    assert capsys.readouterr().out == (
+        f"Executions\n\nexecution  {name}\ntook       1.0 s\n\nexecution  b\ntook       -\n"
+    )
+
+
+class ClosedTerminal(io.StringIO):
+    def write(self, text: str) -> int:
+        raise OSError(5, "Input/output error")
+
+
+def test_what_is_told_to_a_terminal_that_was_closed_stops_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr", ClosedTerminal())
+
+    output.note("going on")
+    output.print_error("this failed")
+
+
 def test_an_error_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     output.print_error("first\n  second " + "long " * 60)
 
@@ -53,7 +80,7 @@ def test_without_a_terminal_progress_is_a_line_every_few_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = FakeClock()
-    with output.progress("loading", 1000, now=clock) as shown:
+    with progress.progress("loading", 1000, now=clock) as shown:
         for _ in range(10):
             clock.sleep(1.0)
             shown.advance(50)
@@ -69,7 +96,7 @@ def test_progress_of_unknown_length_tells_how_much_and_how_fast(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     clock = FakeClock()
-    with output.progress("reading", None, now=clock) as shown:
+    with progress.progress("reading", None, now=clock) as shown:
         clock.sleep(10.0)
         shown.advance(500)
 
@@ -91,7 +118,7 @@ def test_on_a_terminal_progress_is_a_bar_and_no_color_is_honoured(
     monkeypatch.setenv("COLUMNS", "100")
     monkeypatch.setenv("NO_COLOR", no_color)
 
-    with output.progress("loading", 100) as shown:
+    with progress.progress("loading", 100) as shown:
         shown.advance(50)
     output.print_error("no")
 
