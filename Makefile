@@ -8,10 +8,12 @@ PORT ?= 3000
 ENV ?= default
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: help run demo test test-artifacts torture check validate lint fmt types contracts account build deploy destroy lock clean
+.PHONY: help run demo test test-artifacts test-sdks test-browser torture benchmark check validate lint fmt types contracts openapi account build deploy destroy lock clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  \033[1m%-15s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@if [ -t 1 ] && [ -z "$$NO_COLOR" ]; then on='\033[1m' off='\033[0m'; fi; \
+	awk -v on="$$on" -v off="$$off" 'BEGIN {FS = ":.*## "} \
+	  /^[a-z-]+:.*## / {printf "  %s%-15s%s %s\n", on, $$1, off, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -38,7 +40,7 @@ demo: $(VENV)/.local ## The same without staying: exits 0 when every number agre
 	@$(BIN)/eventstream demo --port $(PORT)
 
 test: check ## All suites that need no AWS account, and the local end-to-end run
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not artifacts and not e2e"
+	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not artifacts and not e2e and not sdks and not browser"
 	$(BIN)/python -m pytest -q -m e2e
 
 check: lint types contracts ## Lint, types, import contracts and template: what must hold before a commit
@@ -57,12 +59,30 @@ types: $(VENV)/.dev
 contracts: $(VENV)/.dev
 	$(BIN)/lint-imports
 
+openapi: $(VENV)/.local ## Write docs/openapi.json, and the copy that is served, anew from the code
+	$(BIN)/python -m eventstream.openapi
+
 test-artifacts: $(VENV)/.dev ## sam build, then run the built functions under Lambda's own emulator (needs Python 3.12)
 	scripts/artifacts/tools.sh
 	$(BIN)/python -m pytest -q -m artifacts tests/artifacts
 
-torture: $(VENV)/.dev ## The fault suites at full length
+# Node.js comes from PyPI where the machine has none that is new enough.
+test-sdks: $(VENV)/.dev ## Client libraries for Node.js against the local pipeline, faults included
+	@PYTHON=$(BIN)/python scripts/sdks/node.sh >/dev/null
+	$(BIN)/python -m pytest -q -m sdks tests/sdks
+
+test-browser: $(VENV)/.dev ## Pages in headless Chromium against the local pipeline (root: installs Chromium by apt-get)
+	@scripts/sdks/chromium.sh >/dev/null
+	@PYTHON=$(BIN)/python scripts/sdks/node.sh >/dev/null
+	$(BIN)/python -m pytest -q -m browser tests/sdks
+
+torture: $(VENV)/.dev ## The fault suites, and a million random requests, at full length
 	$(BIN)/python -m pytest -q tests/faults --schedules 10000
+	$(BIN)/python -m pytest -q -n auto tests/torture --bodies 1000000 --samples 20000 --put-schedules 20000 --examples 1000 --api-examples 200
+
+benchmark: $(VENV)/.dev ## What a request and a batch cost, beside typical functions (ratios; on a quiet machine)
+	@PYTHONPATH=src $(BIN)/python -m benchmarks.ingest; ingest=$$?; \
+	PYTHONPATH=src $(BIN)/python -m benchmarks.process && exit $$ingest
 
 validate: $(VENV)/.dev ## sam validate --lint (installs the SAM CLI into .tools)
 	scripts/artifacts/tools.sh
@@ -86,4 +106,4 @@ lock: $(VENV)/.dev ## Write requirements/*.txt and src/*/requirements.txt anew f
 
 clean: ## Remove what was built or installed here, and the local pipeline's state
 	@[ ! -x $(BIN)/eventstream ] || $(BIN)/eventstream stop >/dev/null 2>&1 || true
-	rm -rf $(VENV) .tools .aws-sam .eventstream .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .tools .sdks tests/sdks/node/node_modules .aws-sam .eventstream .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -53,7 +53,10 @@ WITH period AS (
 ),
 steps AS (
   SELECT
-    coalesce(session_id, user_id, anonymous_id) AS visit,
+    -- A computed session is the user's: its id in a row is the one that was known first.
+    coalesce(
+      CASE WHEN session_source = 'computed' THEN NULL ELSE session_id END, user_id, anonymous_id
+    ) AS visit,
     event_type,
     "timestamp" AS happened_at
   FROM period
@@ -100,6 +103,66 @@ SELECT
     AS percent_of_previous
 FROM funnel
 ORDER BY step;
+
+-- name: Sessions by day
+-- Sessions by the day on which they begin: how many, how long, and how many of a single event.
+WITH period AS (
+  SELECT *
+  FROM events
+  WHERE year = 2026 AND month = 11 AND day BETWEEN 14 AND 20
+),
+seen AS (
+  SELECT
+    user_id,
+    CASE WHEN user_id IS NULL THEN anonymous_id END AS anonymous_id,
+    CASE WHEN session_source = 'computed' THEN NULL ELSE session_id END AS client_id,
+    "timestamp" AS happened_at
+  FROM period
+  WHERE coalesce(user_id, anonymous_id) IS NOT NULL
+),
+begun AS (
+  SELECT
+    *,
+    CASE
+      WHEN client_id IS NULL
+        AND date_diff(
+          'millisecond',
+          lag(happened_at) OVER (
+            PARTITION BY user_id, anonymous_id, client_id ORDER BY happened_at
+          ),
+          happened_at
+        ) > 30 * 60000
+      THEN 1 ELSE 0
+    END AS begins
+  FROM seen
+),
+numbered AS (
+  SELECT
+    *,
+    sum(begins) OVER (
+      PARTITION BY user_id, anonymous_id, client_id
+      ORDER BY happened_at
+      ROWS UNBOUNDED PRECEDING
+    ) AS visit
+  FROM begun
+),
+visits AS (
+  SELECT
+    min(happened_at) AS started_at,
+    date_diff('millisecond', min(happened_at), max(happened_at)) AS duration_ms,
+    count(*) AS events
+  FROM numbered
+  GROUP BY user_id, anonymous_id, client_id, visit
+)
+SELECT
+  CAST(started_at AS date) AS begun_on,
+  count(*) AS sessions,
+  sum(events) AS events,
+  sum(duration_ms) / count(*) / 1000 AS mean_seconds,
+  round(100e0 * count_if(events = 1) / count(*), 2) AS single_event_percent
+FROM visits
+GROUP BY CAST(started_at AS date)
+ORDER BY begun_on;
 
 -- name: Error rate
 -- Share of events that tell of an error, by type; the worst first.

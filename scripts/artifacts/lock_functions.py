@@ -14,7 +14,7 @@ LOCKED = ROOT / "requirements" / "local.txt"
 
 PACKAGES: dict[str, tuple[str, ...]] = {
     "common": ("aws-lambda-powertools", "boto3", "botocore", "pydantic"),
-    "ingest": (),
+    "ingest": ("jsonschema-rs", "ua-parser"),
     "process": ("pyarrow",),
     "aggregate": ("duckdb",),
     "query": (),

@@ -8,7 +8,7 @@ does out of core; ``count(distinct)`` and a scan of all files at once it would n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -54,7 +54,8 @@ _FOLD = """
 
 _FIGURES = f"""
     SELECT event_type, grouping(event_type) = 1, count(*), count(*) FILTER (is_error),
-        count(latency_ms), quantile_cont(latency_ms, {list(_PERCENTILES)})
+        count(latency_ms), quantile_cont(latency_ms, {list(_PERCENTILES)}),
+        count(*) FILTER (breaks_schema), max(schema_version)
     FROM events GROUP BY GROUPING SETS ((event_type), ())
 """  # noqa: S608 - of constants only
 
@@ -79,6 +80,9 @@ class Figures:
     latency_p90: float | None = None
     latency_p95: float | None = None
     latency_p99: float | None = None
+    schema_violations: int = 0
+    schema_version: int | None = None
+    """Newest version of the type's schema that events were held against; of all types, none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +179,8 @@ def _compute(
     total, types = Figures(), {}
     for event_type, is_total, *numbers in connection.execute(_FIGURES).fetchall():
         if is_total:
-            total = _figures(numbers, _number(connection, _ALL_USERS))
+            # Versions of several types are not one another's.
+            total = replace(_figures(numbers, _number(connection, _ALL_USERS)), schema_version=None)
         else:
             types[event_type] = _figures(numbers, users.get(event_type, 0))
     return HourFigures(total, types, rows, len(files), folded, folded_known)
@@ -204,6 +209,8 @@ def _number(connection: duckdb.DuckDBPyConnection, query: str) -> int:
 
 
 def _figures(numbers: list[Any], unique_users: int) -> Figures:
-    count, errors, latency_count, percentiles = numbers
+    count, errors, latency_count, percentiles, violations, version = numbers
     p50, p90, p95, p99 = (round(each, 3) for each in percentiles) if percentiles else [None] * 4
-    return Figures(count, errors, unique_users, latency_count, p50, p90, p95, p99)
+    return Figures(
+        count, errors, unique_users, latency_count, p50, p90, p95, p99, violations, version
+    )

@@ -16,7 +16,7 @@ from aggregate.lake_hour import LakeHours
 from common.adapters.aggregates import DynamoAggregates
 from common.adapters.alerts import DynamoAlertOutbox, SnsAlertPublisher
 from common.adapters.calls import CLIENT_CONFIG
-from common.adapters.lag import CloudWatchLag
+from common.adapters.lag import CloudWatchLag, LagOfEveryFlow
 from common.adapters.lake_reader import S3LakeReader
 from common.config import AggregateConfig
 from common.observability import logger, metrics
@@ -38,6 +38,7 @@ def deps() -> Deps:
     config = AggregateConfig.from_env()
     dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
     s3 = boto3.client("s3", config=CLIENT_CONFIG)
+    cloudwatch = boto3.client("cloudwatch", config=CLIENT_CONFIG)
     lake = S3LakeReader(s3, config.lake_bucket)
     return Deps(
         store=DynamoAggregates(dynamodb, config.aggregates_table),
@@ -45,10 +46,14 @@ def deps() -> Deps:
         publisher=SnsAlertPublisher(
             boto3.client("sns", config=CLIENT_CONFIG), config.alert_topic_arn
         ),
-        lag=CloudWatchLag(
-            boto3.client("cloudwatch", config=CLIENT_CONFIG),
-            config.process_function_name,
-            config.stream_name,
+        lag=LagOfEveryFlow(
+            [
+                CloudWatchLag(cloudwatch, function, stream)
+                for stream, function in (
+                    (config.stream_name, config.process_function_name),
+                    *config.flows,
+                )
+            ]
         ),
         read_hour=LakeHours(lake, config.duckdb_memory_mb),
         now=lambda: datetime.now(UTC),

@@ -14,7 +14,13 @@ from aggregate.baselines import Baselines
 from aggregate.deps import Deps
 from aggregate.figures import HourFigures
 from aggregate.finality import is_final
-from aggregate.results import expected_types, judge_results, make_results, outside_catalogue
+from aggregate.results import (
+    expected_types,
+    judge_results,
+    make_results,
+    outside_catalogue,
+    schemas_in_use,
+)
 from common.errors import ConditionLostError
 from common.models import AggregationResult, AnomalyAlert, ResultStatus
 from common.ports.aggregates import HourProgress, HourSummary
@@ -110,6 +116,7 @@ def _summary(
         run_id=run_id,
         attempt=progress.attempt,
         folded=figures.folded,
+        schemas=schemas_in_use(figures),
     )
 
 

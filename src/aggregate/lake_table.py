@@ -25,6 +25,8 @@ _COLUMNS = {
     "user_id": "VARCHAR",
     "anonymous_id": "VARCHAR",
     "latency_ms": "DOUBLE",
+    "event_schema": "VARCHAR",
+    "schema_violation": "VARCHAR",
     "received_at": "TIMESTAMPTZ",
     "stream": "VARCHAR",
     "shard": "VARCHAR",
@@ -49,6 +51,8 @@ _FIGURED = f"""
     event_type,
     coalesce(is_error, false) AS is_error,
     coalesce(user_id, anonymous_id) AS person,
+    try_cast(split_part(event_schema, '/', 2) AS INTEGER) AS schema_version,
+    schema_violation IS NOT NULL AS breaks_schema,
     CASE WHEN isfinite(latency_ms) THEN least(greatest(latency_ms, 0), {MAX_LATENCY_MS}) END
         AS latency_ms
 """

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
+from typing import Any
 
 from aggregate.baselines import Baselines
 from aggregate.figures import Figures, HourFigures
 from common.domain.anomaly import find_anomalies
-from common.domain.keys import ALL_TYPES
+from common.domain.keys import ALL_TYPES, OTHER_TYPES
 from common.domain.windows import HOUR
 from common.models import AggregationResult
-from common.ports.aggregates import HourSummary, TypeSpan
+from common.ports.aggregates import HourSummary, SchemaUse, TypeSpan
 
 Catalogue = Mapping[str, TypeSpan]
 
@@ -62,10 +63,28 @@ def make_results(
             attempt=summary.attempt,
             is_folded=name in folded,
             updated_at=summary.aggregated_at,
-            **asdict(row),
+            **_stored(row),
         )
         for name, row in rows.items()
     ]
+
+
+def _stored(row: Figures) -> dict[str, Any]:
+    figures = asdict(row)
+    del figures["schema_version"]  # the hour tells it, for all its types at once
+    return figures
+
+
+def schemas_in_use(figures: HourFigures) -> dict[str, SchemaUse]:
+    """Return what schema the events of each type were held against; types without one are not in.
+
+    A type's events that were folded into others of no schema say nothing.
+    """
+    return {
+        name: SchemaUse(row.schema_version, row.schema_violations)
+        for name, row in sorted(figures.types.items())
+        if row.schema_version is not None and name != OTHER_TYPES
+    }
 
 
 def judge_results(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from common.domain.stream_routes import StreamRoutes
 from common.errors import ConfigError
 
 
@@ -21,7 +22,20 @@ def _split(value: object) -> object:
     return value
 
 
+def _routes(value: object) -> object:
+    return StreamRoutes.parse(value) if isinstance(value, str) else value
+
+
+def _flows(value: object) -> object:
+    """Turn ``"stream/function,stream/function"`` into pairs; leave anything else to Pydantic."""
+    if not isinstance(value, str):
+        return value
+    return tuple(tuple(part.strip().split("/")) for part in value.split(",") if part.strip())
+
+
 Names = Annotated[frozenset[str], BeforeValidator(_split)]
+Routes = Annotated[StreamRoutes, BeforeValidator(_routes)]
+Flows = Annotated[tuple[tuple[str, str], ...], BeforeValidator(_flows)]
 
 
 class Config(BaseModel):
@@ -65,6 +79,12 @@ class IngestConfig(Config):
     """At most 25 years: no time that a client's clock is corrected to lies before 1970."""
     max_event_future_minutes: int = Field(ge=0, le=1_440)
     error_types: Names
+    stream_routes: Routes
+    """Families of event types whose event flow has a stream of its own."""
+    schema_mode: Literal["off", "observe", "strict"]
+    store_client_ip: Literal["off", "truncated", "full"]
+    require_api_key: bool
+    keys_table: str = Field(min_length=1)
 
 
 class ProcessConfig(Config):
@@ -76,6 +96,17 @@ class ProcessConfig(Config):
     metric_retention_days: int = Field(ge=9)
     max_types_per_window: int = Field(ge=1, le=200)
     """With 200, a window is a DynamoDB item of at most 350 KB; see :mod:`common.domain.hot`."""
+    sessions: Literal["on", "off"]
+    sessions_table: str = Field(min_length=1)
+    session_gap_minutes: int = Field(ge=1, le=1_440)
+    session_retention_days: int = Field(ge=7, le=90)
+    """Not less than a stream can keep its records: with the margin of
+    :data:`common.domain.sessions.MARGIN_MS`, marks outlive every redelivery."""
+    event_index: Literal["on", "off"]
+    event_index_table: str = Field(min_length=1)
+    event_index_days: int = Field(ge=9, le=365)
+    """More than a stream can keep its records: no owner of an event is replaced while it can come
+    again."""
 
 
 class AggregateConfig(Config):
@@ -86,6 +117,8 @@ class AggregateConfig(Config):
     alert_topic_arn: str = Field(min_length=1)
     stream_name: str = Field(min_length=1)
     process_function_name: str = Field(min_length=1)
+    flows: Flows
+    """Stream and function of every event flow beside the default one."""
     anomaly_threshold: float = Field(gt=0)
     baseline_hours: int = Field(ge=24)
     etl_grace_minutes: int = Field(ge=0)
@@ -98,3 +131,14 @@ class QueryConfig(Config):
 
     hot_table: str = Field(min_length=1)
     aggregates_table: str = Field(min_length=1)
+    sessions: Literal["on", "off"]
+    sessions_table: str = Field(min_length=1)
+    session_gap_minutes: int = Field(ge=1, le=1_440)
+    session_retention_days: int = Field(ge=7, le=90)
+    event_index: Literal["on", "off"]
+    event_index_table: str = Field(min_length=1)
+    event_index_days: int = Field(ge=9, le=365)
+    max_event_age_hours: int = Field(ge=1)
+    maximum_record_age_seconds: int = Field(ge=60)
+    require_api_key: bool
+    keys_table: str = Field(min_length=1)

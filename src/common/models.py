@@ -7,7 +7,7 @@ One definition each: validation, the JSON on the stream, the Parquet schema and 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -33,8 +33,7 @@ EVENT_TYPE_PATTERN = r"^[A-Za-z][A-Za-z0-9_.:\- ]{0,127}$"
 """A type names rows and keys; the alphabet has no ``#``, ``*`` or control character."""
 
 _RFC3339 = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))",
-    re.ASCII,
+    r"\d{4}-\d\d-\d\d[Tt ](\d\d):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
 )
 _EARLIEST_MS = 0
 _LATEST_MS = 253_370_764_799_999
@@ -91,19 +90,17 @@ def _parse_rfc3339(text: str) -> datetime:
         raise PydanticCustomError(
             "instant_format", "must be RFC 3339 with a zone, like 2026-02-20T14:30:00Z"
         )
-    fraction = (match[7] or "")[:3].ljust(3, "0")
-    sign, hours, minutes = match[8], int(match[9] or 0), int(match[10] or 0)
-    if hours > 23 or minutes > 59:
+    hour, offset_hours, offset_minutes = match.groups("00")
+    if offset_hours > "23" or offset_minutes > "59":
         raise PydanticCustomError("instant_format", "the zone offset must be within 23:59 of UTC")
-    offset_ms = (hours * 60 + minutes) * 60_000 * (-1 if sign == "-" else 1)
     try:
-        year, month, day, hour, minute, second = (int(match[i]) for i in range(1, 7))
-        local = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        # Newer Pythons read hour 24 as the next day's midnight: then there is no such hour.
+        instant = datetime.fromisoformat(text.upper() if hour != "24" else "")
     except ValueError:
         raise PydanticCustomError("instant_format", "there is no such date or time") from None
-    epoch_ms = to_ms(local) + int(fraction) - offset_ms
-    _hold_range(epoch_ms)
-    return from_ms(epoch_ms)
+    _hold_range(to_ms(instant))
+    cut = instant.microsecond % 1000
+    return (instant - timedelta(microseconds=cut) if cut else instant).astimezone(UTC)
 
 
 def _printable(text: str) -> str:
@@ -187,16 +184,29 @@ class EnrichedEvent(BaseModel):
     ingested_at: AwareDatetime
     schema_version: int = SCHEMA_VERSION
     replayed: bool = False
+    event_schema: str | None = None
+    """Registered schema that the properties were held against: type and version, ``purchase/2``."""
+    schema_violation: str | None = None
+    """What of it they break: path and keyword, ``properties.total: minimum``; never a value."""
+
+
+SessionSource = Literal["client", "computed"]
 
 
 class LakeRow(EnrichedEvent):
-    """One row of the lake: an event and where in the stream it came from."""
+    """One row of the lake: an event and where in the stream it came from.
+
+    Its ``session_id`` is the client's, else the computed one as it was known when the row was
+    written: later events may have joined that session to another one.
+    """
 
     stream: str
     shard: str
     sequence: str
     line: int
     """Position of the event in its packed record, from 0."""
+    session_source: SessionSource | None = None
+    """Whose the id of the session is; ``None`` where there is none, and in rows from before."""
 
 
 Metric = Literal["count", "errors", "unique_users", "latency_p95"]
@@ -238,6 +248,8 @@ class AggregationResult(BaseModel):
     """Distinct ``user_id``, else ``anonymous_id``; events with neither count for nobody."""
     latency_count: int = Field(ge=0)
     """Events that carried a latency; the percentiles are over these."""
+    schema_violations: int = Field(default=0, ge=0)
+    """Events that break the schema of their type."""
     latency_p50: float | None = None
     latency_p90: float | None = None
     latency_p95: float | None = None

@@ -12,13 +12,19 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.adapters.calls import CLIENT_CONFIG
+from common.adapters.event_index import DynamoEventIndex
 from common.adapters.hot_store import DynamoHotStore
 from common.adapters.hours import DynamoHourMarks
 from common.adapters.lake import S3Lake
+from common.adapters.session_store import DynamoSessionStore
 from common.config import ProcessConfig
+from common.domain.event_index import IndexRules
+from common.domain.sessions import SessionRules
 from common.observability import logger, metrics
 from process.counters import HotCounters
+from process.index import EventIndex
 from process.service import Deps, Outcome, process
+from process.sessions import Sessions
 
 
 @cache
@@ -27,6 +33,10 @@ def deps() -> Deps:
     config = ProcessConfig.from_env()
     dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
     retention = timedelta(days=config.metric_retention_days)
+    rules = SessionRules.of(config.session_gap_minutes, config.session_retention_days)
+    store = DynamoSessionStore(dynamodb, config.sessions_table, rules)
+    window = IndexRules.of(config.event_index_days)
+    entries = DynamoEventIndex(dynamodb, config.event_index_table, window)
     return Deps(
         lake=S3Lake(boto3.client("s3", config=CLIENT_CONFIG), config.lake_bucket),
         hours=DynamoHourMarks(dynamodb, config.aggregates_table),
@@ -34,6 +44,8 @@ def deps() -> Deps:
             DynamoHotStore(dynamodb, config.hot_table, retention),
             max_types=config.max_types_per_window,
         ),
+        sessions=Sessions(store, rules) if config.sessions == "on" else None,
+        index=EventIndex(entries, window) if config.event_index == "on" else None,
     )
 
 
@@ -65,8 +77,14 @@ def _tell(outcome: Outcome, *, records: int) -> None:
     metrics.add_metric("EventsProcessed", MetricUnit.Count, outcome.events)
     if outcome.quarantined:
         metrics.add_metric("EventsQuarantined", MetricUnit.Count, outcome.quarantined)
+    if outcome.deduplicated:
+        metrics.add_metric("EventsDeduplicated", MetricUnit.Count, outcome.deduplicated)
     logger.info(
-        "batch processed", records=records, events=outcome.events, quarantined=outcome.quarantined
+        "batch processed",
+        records=records,
+        events=outcome.events,
+        quarantined=outcome.quarantined,
+        deduplicated=outcome.deduplicated,
     )
 
 

@@ -19,6 +19,8 @@ from common.errors import StoreError, ThrottledError
 from common.ports.hours import HourMarks
 from common.ports.lake import Lake, LakeObject
 from process.counters import HotCounters
+from process.index import EventIndex
+from process.sessions import Sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class Deps:
     lake: Lake
     hours: HourMarks
     counters: HotCounters
+    sessions: Sessions | None = None
+    """``None`` computes no sessions."""
+    index: EventIndex | None = None
+    """``None`` keeps no index, and takes an event that is sent again for another one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Outcome:
     """Good lines of the batch."""
     quarantined: int
     """Lines that no retry can fix."""
+    deduplicated: int = 0
+    """Good lines that were left out: events that were sent again."""
     retry_from: str | None = None
     """Sequence number of the first record to be delivered again; ``None``: all is done."""
     error: ThrottledError | StoreError | None = None
@@ -59,18 +67,28 @@ def process(records: Sequence[Mapping[str, Any]], deps: Deps) -> Outcome:
     batch = decode_batch(records)
     events, quarantined = len(batch.lines), sum(bad.count for bad in batch.bad)
     try:
-        _write(batch, deps)
+        kept = _write(batch, deps)
     except (ThrottledError, StoreError) as error:
-        return Outcome(events, quarantined, position_of(records[0]).sequence, error)
-    return Outcome(events, quarantined)
+        first = position_of(records[0]).sequence
+        return Outcome(events, quarantined, retry_from=first, error=error)
+    return Outcome(events, quarantined, deduplicated=events - kept)
 
 
-def _write(batch: StreamBatch, deps: Deps) -> None:
+def _write(batch: StreamBatch, deps: Deps) -> int:
+    """Write a batch, and return how many of its good lines were written."""
     deps.lake.put_quarantine(batch.bad)
-    hours = lines_by_hour(batch.lines)
+    lines: Sequence[StreamLine] = batch.lines
+    # First of all: what it leaves out is in nothing that is made from events.
+    if deps.index:
+        lines = deps.index.admit(lines, batch.bad)
+    # Before the lake, whose rows tell the session that they are in.
+    if deps.sessions:
+        lines = deps.sessions.assign(lines)
+    hours = lines_by_hour(lines)
     deps.lake.put_events(lake_objects(hours))
     deps.hours.raise_generation(list(hours))
-    deps.counters.add(batch.lines)
+    deps.counters.add(lines)
+    return len(lines)
 
 
 def lines_by_hour(lines: Sequence[StreamLine]) -> dict[datetime, list[StreamLine]]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pydantic_core import PydanticCustomError
 
 from common.domain.keys import ALL_TYPES, OTHER_TYPES
+from common.domain.sessions import MAX_IDENTITY
 from common.errors import FieldError, InvalidRequestError
 from common.models import EVENT_TYPE_PATTERN, parse_instant
 from query import cursor
@@ -86,6 +87,14 @@ class ParamReader:
             return value
         self.refuse(name, "out_of_range", "must be between the years 1970 and 2200")
         return default
+
+    def identity(self, name: str) -> str | None:
+        """Read who or what is meant, by an id as events carry it; ``None`` when not given."""
+        text = self._query.get(name)
+        if text is None or (1 <= len(text) <= MAX_IDENTITY and text.isprintable()):
+            return text
+        self.refuse(name, "bad_format", f"must be 1 to {MAX_IDENTITY} printable characters")
+        return None
 
     def event_type(self) -> str:
         """Read ``event_type``; all types together when it is not given."""

@@ -9,21 +9,28 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from common.access import Access
 from common.domain.keys import ALL_TYPES
 from common.domain.windows import HOUR, from_ms, hour_of, iso_hour, rfc3339, to_ms
-from common.ports.aggregates import TypeSpan
+from common.ports.aggregates import SchemaUse, TypeSpan
 from common.ports.readings import AlertRow, HotSlice, Readings, RunRow
 from query import cursor
+from query.events import StoredEvents
 from query.metrics_query import ceiling, floor, next_cursor, read_metrics_query
 from query.params import EARLIEST, ParamReader
 from query.series import Point, series
+from query.sessions import StoredSessions
 
 Json = dict[str, Any]
 
 ALERT_SPAN = timedelta(days=7)
 """How far back anomalies are listed when ``from`` is not given."""
+SCHEMA_SPAN = timedelta(hours=24)
+"""Hours that the violations of a type's schema are added up over."""
 MAX_ROWS = 1000
 DEFAULT_ROWS = 100
+
+_NO_SCHEMA: Json = {"last_schema": None, "schema_violations": None}
 
 _TYPES_CURSOR = re.compile(r"([A-Za-z_][A-Za-z0-9_.:\- ]{0,127})")
 _ALERTS_CURSOR = re.compile(
@@ -38,6 +45,11 @@ class Deps:
 
     readings: Readings
     now: Callable[[], datetime]
+    access: Access
+    sessions: StoredSessions | None = None
+    """``None`` where none are computed."""
+    events: StoredEvents | None = None
+    """``None`` where none are kept by their ids."""
 
 
 def metrics(query: Mapping[str, str], deps: Deps) -> Json:
@@ -103,9 +115,12 @@ def event_types(query: Mapping[str, str], deps: Deps) -> Json:
     since = hour_of(deps.now()) - HOUR
     hot = deps.readings.hot_slices([since, since + HOUR])
     rows = _merged(entries, hot, after=after, upto=entries[-1] if len(entries) > limit else None)
+    schemas_since = since + HOUR - SCHEMA_SPAN
+    used = _schemas(deps.readings.schemas(schemas_since, since + 2 * HOUR))
     return {
-        "event_types": rows[:limit],
+        "event_types": [row | used.get(row["event_type"], _NO_SCHEMA) for row in rows[:limit]],
         "recent_since": rfc3339(since),
+        "schemas_since": rfc3339(schemas_since),
         "next_cursor": cursor.encode(rows[limit - 1]["event_type"]) if len(rows) > limit else None,
     }
 
@@ -133,6 +148,19 @@ def _merged(
         for name, (first, last) in sorted(spans.items())
         if name != ALL_TYPES
     ]
+
+
+def _schemas(hours: Mapping[datetime, Mapping[str, SchemaUse]]) -> dict[str, Json]:
+    """Add up, by type, what the hours say of its schema; the newest hour names it."""
+    found: dict[str, Json] = {}
+    for _, types in sorted(hours.items()):
+        for name, use in types.items():
+            before = found.get(name, {"schema_violations": 0})
+            found[name] = {
+                "last_schema": f"{name}/{use.version}",
+                "schema_violations": before["schema_violations"] + use.violations,
+            }
+    return found
 
 
 def anomalies(query: Mapping[str, str], deps: Deps) -> Json:
@@ -216,6 +244,10 @@ def health(query: Mapping[str, str], deps: Deps) -> Json:
     """
     ParamReader(query, ()).done()
     checks = deps.readings.check()
+    if deps.sessions is not None:
+        checks |= {"sessions_table": deps.sessions.readings.check()}
+    if deps.events is not None:
+        checks |= {"event_index_table": deps.events.readings.check()}
     return {
         "status": "ok" if all(checks.values()) else "failing",
         "checks": {name: "ok" if well else "failing" for name, well in checks.items()},

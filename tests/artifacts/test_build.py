@@ -75,6 +75,12 @@ def test_every_library_has_its_locked_version(built: Built, requirements: Path) 
     assert found == locked
 
 
+def test_the_query_function_holds_the_description_that_it_serves(built: Built) -> None:
+    served = built.function("QueryFunction") / "query" / "openapi.json"
+
+    assert served.read_bytes() == (ROOT / "docs" / "openapi.json").read_bytes()
+
+
 def test_no_function_is_too_big_for_lambda(built: Built) -> None:
     assert too_big(built) == []
 

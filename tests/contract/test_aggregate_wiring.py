@@ -36,6 +36,7 @@ ENVIRONMENT = {
     "ALERT_TOPIC_ARN": f"arn:aws:sns:{REGION}:123456789012:alerts",
     "STREAM_NAME": "stream",
     "PROCESS_FUNCTION_NAME": "process",
+    "FLOWS": "",
     "ANOMALY_THRESHOLD": "3",
     "BASELINE_HOURS": "168",
     "ETL_GRACE_MINUTES": "5",

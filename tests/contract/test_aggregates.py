@@ -18,7 +18,7 @@ from common.domain.anomaly import PastHour
 from common.domain.windows import HOUR
 from common.errors import ConditionLostError, StoreError
 from common.models import AggregationResult, AnomalyFinding
-from common.ports.aggregates import AggregateStore, HourProgress, HourSummary, TypeSpan
+from common.ports.aggregates import AggregateStore, HourProgress, HourSummary, SchemaUse, TypeSpan
 from common.ports.hours import HourMarks
 from contract.tables import create_aggregates_table
 from fakes.aggregates import MemoryAggregates
@@ -69,6 +69,7 @@ def a_result(event_type: str = "click", hour: datetime = NINE, **changes: Any) -
         "errors": 3,
         "unique_users": 98,
         "latency_count": 400,
+        "schema_violations": 7,
         "latency_p50": 12.5,
         "latency_p90": 88.125,
         "latency_p95": 120.0,
@@ -411,11 +412,12 @@ def test_what_is_written_is_what_the_query_function_reads(dynamo: DynamoStore) -
 
 def test_the_stored_shapes_are_those_that_are_documented(dynamo: DynamoStore) -> None:
     dynamo.put_results([a_result(latency_p99=None, anomalies=(a_finding(),))])
-    dynamo.finish_hour(a_summary(0, "provisional"))
+    dynamo.finish_hour(a_summary(0, "provisional", schemas={"click": SchemaUse(2, 7)}))
 
     result = dynamo.item("TYPE#click", "HOUR#2026-11-20T09")
     assert result["window_start"] == {"S": "2026-11-20T09:00:00.000Z"}
     assert result["count"] == {"N": "412"}
+    assert result["schema_violations"] == {"N": "7"}
     assert result["latency_p90"] == {"N": "88.125"}
     assert "latency_p99" not in result
     assert result["anomalies"]["L"][0]["M"]["z_score"] == {"N": "22.097"}
@@ -433,6 +435,7 @@ def test_the_stored_shapes_are_those_that_are_documented(dynamo: DynamoStore) ->
         "errors": {"N": "3"},
         "unique_users": {"N": "98"},
         "types": {"L": [{"S": "click"}, {"S": "view"}]},
+        "schemas": {"M": {"click": {"M": {"version": {"N": "2"}, "violations": {"N": "7"}}}}},
         "aggregated_at": {"S": "2026-11-20T10:00:00.000Z"},
         "run_id": {"S": "run-1"},
     }

@@ -10,7 +10,7 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from common.adapters.lag import CloudWatchLag
+from common.adapters.lag import CloudWatchLag, LagOfEveryFlow
 from common.ports.lag import Lag
 
 NOW = datetime.now(UTC).replace(second=30, microsecond=0)
@@ -96,3 +96,30 @@ def test_one_metric_that_goes_on_is_enough(metrics: Metrics) -> None:
     metrics.kinesis_age(0, minutes_ago=0.25)
 
     assert metrics.lag.read(NOW) == Lag(minute(0.25), timedelta(milliseconds=200))
+
+
+def flows(metrics: Metrics) -> LagOfEveryFlow:
+    second = CloudWatchLag(metrics.client, "process-2", "stream-2")
+    return LagOfEveryFlow([metrics.lag, second])
+
+
+def test_the_stream_that_is_furthest_behind_speaks_for_all(metrics: Metrics) -> None:
+    metrics.lambda_age(0, minutes_ago=1)
+    metrics.lambda_age(1_800_000, minutes_ago=1, function="process-2")
+
+    assert flows(metrics).read(NOW) == Lag(minute(1), timedelta(minutes=30))
+
+
+def test_a_stream_that_was_seen_earlier_holds_the_others_back(metrics: Metrics) -> None:
+    metrics.kinesis_age(0, minutes_ago=1)
+    metrics.kinesis_age(0, minutes_ago=4, stream="stream-2")
+
+    assert flows(metrics).read(NOW) == Lag(minute(4), timedelta(0))
+
+
+@pytest.mark.parametrize("silent", ["stream-1", "stream-2"])
+def test_while_one_stream_is_silent_nothing_is_known_of_any(silent: str, metrics: Metrics) -> None:
+    for stream in {"stream-1", "stream-2"} - {silent}:
+        metrics.kinesis_age(0, minutes_ago=1, stream=stream)
+
+    assert flows(metrics).read(NOW) is None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from common.domain.keys import hour_sk, sequence_mark
 from common.domain.windows import rfc3339
 from common.errors import StoreError
 from common.models import AggregationResult, AnomalyAlert
-from common.ports.aggregates import HourProgress, HourSummary, TypeSpan
+from common.ports.aggregates import HourProgress, HourSummary, SchemaUse, TypeSpan
 from common.ports.readings import Readings, RunRow
 from fakes.reading_builders import (
     NINE,
@@ -53,6 +53,7 @@ class World(Protocol):
     def add_hot(self, start: datetime, types: dict[str, TypeCount]) -> None: ...
     def add_type(self, entry: TypeSpan) -> None: ...
     def add_alert(self, alert: AnomalyAlert, *, sent_at: datetime | None = None) -> None: ...
+    def add_schemas(self, hour: datetime, uses: Mapping[str, SchemaUse]) -> None: ...
     def add_run(self, run: RunRow) -> None: ...
 
 
@@ -116,6 +117,11 @@ class DynamoWorld:
         if sent_at is not None:
             outbox.mark_sent(alert, sent_at)
 
+    def add_schemas(self, hour: datetime, uses: Mapping[str, SchemaUse]) -> None:
+        DynamoAggregates(self.client, AGGREGATES).finish_hour(
+            HourSummary(hour, 1, "provisional", 9, 1, 3, ("click",), NINE, "run-1", schemas=uses)
+        )
+
     def add_run(self, run: RunRow) -> None:
         row = asdict(run)
         self.put(AGGREGATES, pk="RUNS", sk=row.pop("key"), **row)
@@ -130,6 +136,19 @@ def dynamo() -> Iterator[DynamoWorld]:
 @pytest.fixture(params=["memory", "dynamodb"])
 def world(request: pytest.FixtureRequest) -> World:
     return MemoryWorld() if request.param == "memory" else request.getfixturevalue("dynamo")
+
+
+def test_the_schemas_of_hours_are_half_open_and_those_of_an_hour_are_told_together(
+    world: World,
+) -> None:
+    uses = {"order": SchemaUse(2, 4), "Order Completed": SchemaUse(10, 0)}
+    for hour in (at(7), at(8), at(10)):
+        world.add_schemas(hour, uses)
+    world.add_state(settled(at(9)))
+
+    found = world.readings.schemas(at(8), at(10))
+
+    assert found == {at(8): uses}
 
 
 def test_hours_are_half_open_and_oldest_first(world: World) -> None:

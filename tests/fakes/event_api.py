@@ -48,6 +48,7 @@ class EventApi:
         self.accepted: list[Event] = []
         self.paths: list[str] = []
         self._lock = threading.Lock()
+        self._kept = threading.Condition(self._lock)
 
     def post(self, path: str, body: bytes) -> Answer:
         document = json.loads(body)
@@ -63,21 +64,26 @@ class EventApi:
         self._keep(events, said)
         return said
 
+    def wait_for(self, *, accepted: int) -> None:
+        """Wait until so many events were accepted."""
+        with self._kept:
+            assert self._kept.wait_for(lambda: len(self.accepted) >= accepted, 30)
+
     def _accept_one(self, event: Event) -> Answer:
         ident = event.get("event_id", "made-here")
         return answer(200, {"event_id": ident, "status": "accepted", "request_id": "r"})
 
     def _keep(self, events: list[Event], said: Answer) -> None:
         results = said.json().get("results")
-        with self._lock:
-            if results is None:
-                self.accepted += events if said.status == 200 else []
-                return
-            self.accepted += [
-                event
-                for event, result in zip(events, results, strict=True)
-                if result["status"] == "accepted"
-            ]
+        if results is None:
+            kept = events if said.status == 200 else []
+        else:
+            statuses = [result["status"] for result in results]
+            pairs = zip(events, statuses, strict=True)
+            kept = [event for event, status in pairs if status == "accepted"]
+        with self._kept:
+            self.accepted += kept
+            self._kept.notify_all()
 
 
 class FakeClock:

@@ -46,17 +46,26 @@ class LakeFolder:
 
     def write(self, events: Iterable[EnrichedEvent], shard: str = "shardId-000000000000") -> None:
         """Store events as one invocation would: one object for each hour."""
-        by_hour: dict[datetime, list[StreamLine]] = defaultdict(list)
+        lines = []
         for event in events:
             self._sequence += 1
             position = Position("stream-1", shard, f"{self._sequence:056d}")
-            line = StreamLine(position, 0, event, _text(event.properties), _text(event.context))
-            by_hour[hour_of(event.timestamp)].append(line)
-        for hour, lines in by_hour.items():
-            first, last = lines[0].position.sequence, lines[-1].position.sequence
-            path = self.root / lake_key(hour, "stream-1", shard, first, last)
+            lines.append(
+                StreamLine(position, 0, event, _text(event.properties), _text(event.context))
+            )
+        self.write_lines(lines)
+
+    def write_lines(self, lines: Iterable[StreamLine]) -> None:
+        """Store lines of one shard as one invocation would: one object for each hour."""
+        by_hour: dict[datetime, list[StreamLine]] = defaultdict(list)
+        for line in lines:
+            by_hour[hour_of(line.event.timestamp)].append(line)
+        for hour, same in by_hour.items():
+            first, last = same[0].position, same[-1].position
+            key = lake_key(hour, first.stream, first.shard, first.sequence, last.sequence)
+            path = self.root / key
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(encode(lines))
+            path.write_bytes(encode(same))
 
     def files(self, pruning: Pruning) -> Sequence[Path]:
         self.asked = [path for path in self._all() if pruning.needs(self._partition(path.parent))]

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from common.http import answer
 from query import handler
@@ -22,7 +22,7 @@ def serving() -> Iterator[str]:
         def do_GET(self) -> None:
             url = urlsplit(self.path)
             event = {
-                "rawPath": url.path,
+                "rawPath": unquote(url.path),  # as the gateway hands it over
                 "queryStringParameters": dict(parse_qsl(url.query)),
                 "requestContext": {"http": {"method": "GET", "path": url.path}},
             }

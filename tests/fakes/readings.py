@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,7 +11,7 @@ from common.domain.keys import alert_sk
 from common.domain.windows import hour_of, rfc3339
 from common.errors import EventStreamError
 from common.models import AggregationResult, AnomalyAlert
-from common.ports.aggregates import HourProgress, TypeSpan
+from common.ports.aggregates import HourProgress, SchemaUse, TypeSpan
 from common.ports.readings import AlertRow, HotSlice, Readings, RunRow
 
 
@@ -23,6 +23,7 @@ class MemoryReadings(Readings):
     types: dict[str, TypeSpan] = field(default_factory=dict)
     alert_rows: dict[str, AlertRow] = field(default_factory=dict)
     run_rows: dict[str, RunRow] = field(default_factory=dict)
+    schema_uses: dict[datetime, Mapping[str, SchemaUse]] = field(default_factory=dict)
     down: dict[str, EventStreamError] = field(default_factory=dict)
     """Stores that do not answer, by name."""
     hot_reads: list[datetime] = field(default_factory=list)
@@ -44,6 +45,9 @@ class MemoryReadings(Readings):
         key = alert_sk(alert.window_start, alert.alert_id)
         state = "SENT" if sent_at else "PENDING"
         self.alert_rows[key] = AlertRow(key, alert, state, rfc3339(sent_at) if sent_at else None)
+
+    def add_schemas(self, hour: datetime, uses: Mapping[str, SchemaUse]) -> None:
+        self.schema_uses[hour] = uses
 
     def add_run(self, run: RunRow) -> None:
         self.run_rows[run.key] = run
@@ -79,6 +83,12 @@ class MemoryReadings(Readings):
     def event_types(self, after: str, limit: int) -> list[TypeSpan]:
         self._answer("aggregates_table")
         return [self.types[name] for name in sorted(self.types) if name > after][:limit]
+
+    def schemas(self, start: datetime, end: datetime) -> dict[datetime, Mapping[str, SchemaUse]]:
+        self._answer("aggregates_table")
+        return {
+            hour: self.schema_uses[hour] for hour in sorted(self.schema_uses) if start <= hour < end
+        }
 
     def alerts(
         self,

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common.config import Config
+from query import description
 from query.handler import ROUTES
 from template.checks import functions
 from template.checks.parameters import default_of, extremes_of
@@ -149,11 +150,20 @@ def test_each_function_answers_its_routes_and_no_other(translated: Template) -> 
         "POST /events": "IngestFunction",
         "POST /events/batch": "IngestFunction",
         "POST /events/{proxy+}": "IngestFunction",
+        "POST /v1/{proxy+}": "IngestFunction",
+        "POST /beacon/v1/batch": "IngestFunction",
+        "POST /api/s/{proxy+}": "IngestFunction",
+        "POST /2/httpapi": "IngestFunction",
+        "POST /{proxy+}": "IngestFunction",
         "GET /metrics": "QueryFunction",
         "GET /event-types": "QueryFunction",
         "GET /anomalies": "QueryFunction",
         "GET /runs": "QueryFunction",
+        "GET /sessions": "QueryFunction",
+        "GET /sessions/active": "QueryFunction",
+        "GET /events/{proxy+}": "QueryFunction",
         "GET /health": "QueryFunction",
+        "GET /openapi.json": "QueryFunction",
     }
 
 
@@ -163,7 +173,9 @@ def test_the_query_function_knows_every_route_that_leads_to_it(translated: Templ
         route for route, operation in routes if functions.served_by(operation) == "QueryFunction"
     }
 
-    assert {f"GET {path}" for path in ROUTES} == led
+    known = {f"GET {path}" for path in (*ROUTES, description.PATH)}
+    # Beside POST of the same path, whose parameter has this name.
+    assert {route.replace("{event_id}", "{proxy+}") for route in known} == led
 
 
 def test_origins_that_are_a_function_alone_are_found(template: Template) -> None:
@@ -173,6 +185,26 @@ def test_origins_that_are_a_function_alone_are_found(template: Template) -> None
     told = translate(with_value(template, settings, "HttpApi", "Properties", "CorsConfiguration"))
 
     assert "tells browsers ['Fn::Split']" in str(functions.wrong_cors(told))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("allowHeaders", ["*"]),
+        ("allowHeaders", ["authorization", "content-type"]),
+        ("allowHeaders", [*sorted(functions.CORS_HEADERS), "cookie"]),
+        ("allowMethods", ["GET", "POST", "OPTIONS", "DELETE"]),
+        ("exposeHeaders", []),
+        ("maxAge", 600),
+    ],
+)
+@pytest.mark.parametrize("branch", [1, 2], ids=["every-origin", "listed-origins"])
+def test_other_settings_than_sdks_need_are_found(
+    translated: Template, branch: int, name: str, value: object
+) -> None:
+    path = ("HttpApi", "Properties", "Body", "x-amazon-apigateway-cors", "Fn::If", branch, name)
+
+    assert len(functions.wrong_cors(with_value(translated, value, *path))) == 1
 
 
 def test_other_origins_than_the_parameters_are_found(translated: Template) -> None:

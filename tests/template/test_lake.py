@@ -12,7 +12,14 @@ RULES = ("AthenaWorkGroup", "Properties", "WorkGroupConfiguration")
 
 
 @pytest.mark.parametrize(
-    "check", [lake.wrong_table, lake.wrong_view, lake.wrong_queries, lake.loose_workgroup]
+    "check",
+    [
+        lake.wrong_table,
+        lake.wrong_view,
+        lake.wrong_sessions_view,
+        lake.wrong_queries,
+        lake.loose_workgroup,
+    ],
 )
 def test_athena_sees_the_lake_as_it_is(check: Check, translated: Template) -> None:
     assert check(translated) == []
@@ -58,7 +65,7 @@ def test_a_column_that_is_not_declared_is_found(translated: Template) -> None:
 
     shorter = with_value(translated, columns[:-1], *TABLE, "StorageDescriptor", "Columns")
 
-    assert "instead of ('line', 'int'" in str(lake.wrong_table(shorter))
+    assert "instead of ('session_source', 'string'" in str(lake.wrong_table(shorter))
 
 
 @pytest.mark.parametrize(
@@ -81,6 +88,27 @@ def test_a_view_that_says_something_else_is_found(old: str, new: str, translated
     other = {"Fn::Base64": {"Fn::Sub": text.replace(old, new)}}
 
     assert lake.wrong_view(with_value(translated, ["", [head, other, tail]], *path)) != []
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        pytest.param("user_id, anonymous_id, client_id", "user_id, client_id", id="merges-people"),
+        pytest.param("${SessionGapMinutes}", "30", id="fixed-gap"),
+        pytest.param("month = month", "month >= month", id="other-months"),
+        pytest.param('"type":"bigint"', '"type":"integer"', id="engine-type"),
+    ],
+)
+def test_a_view_of_other_sessions_is_found(old: str, new: str, translated: Template) -> None:
+    path = ("SessionsView", "Properties", "TableInput", "ViewOriginalText", "Fn::Join")
+    text = translated["Resources"]["SessionsView"]["Properties"]["TableInput"]["ViewOriginalText"]
+    _, [head, encoded, tail] = text["Fn::Join"]
+    sql = encoded["Fn::Base64"]["Fn::Sub"]
+    assert old in sql
+
+    other = {"Fn::Base64": {"Fn::Sub": sql.replace(old, new)}}
+
+    assert lake.wrong_sessions_view(with_value(translated, ["", [head, other, tail]], *path)) != []
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ NEEDED_OUTPUTS = {
     "FailureBucketName",
     "HotTableName",
     "AggregatesTableName",
+    "KeysTableName",
     "AlertTopicArn",
     "AlarmTopicArn",
     "EtlStateMachineArn",

@@ -108,6 +108,13 @@ def test_prod_asks_before_it_changes_and_keeps_logs_for_a_month() -> None:
     assert parameters.overrides(prod)["LogRetentionDays"] == "30"
 
 
+def test_prod_wants_api_keys_and_a_stack_of_ones_own_does_not(template: Template) -> None:
+    def required(environment: str) -> str:
+        return parameters.values_in(template, ENVIRONMENTS[environment])["RequireApiKey"]
+
+    assert (required("prod"), required("default")) == ("true", "false")
+
+
 @pytest.mark.parametrize(
     ("pair", "finding"),
     [
@@ -163,6 +170,40 @@ def test_an_age_that_outlives_the_stream_is_found(
     wider["Parameters"][name][bound] = value
 
     assert len(parameters.records_dropped_first(wider)) == 1
+
+
+def test_the_marks_of_sessions_outlive_the_stream_by_a_day(template: Template) -> None:
+    assert parameters.marks_dropped_first(template) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "value"),
+    [("SessionRetentionDays", "MinValue", 6), ("StreamRetentionHours", "MaxValue", 8760)],
+)
+def test_marks_that_the_stream_outlives_are_found(
+    name: str, bound: str, value: int, template: Template
+) -> None:
+    other = copy.deepcopy(template)
+    other["Parameters"][name][bound] = value
+
+    assert len(parameters.marks_dropped_first(other)) == 1
+
+
+def test_owners_of_events_outlive_the_stream_by_a_day(template: Template) -> None:
+    assert parameters.owners_dropped_first(template) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "bound", "value"),
+    [("EventIndexDays", "MinValue", 8), ("StreamRetentionHours", "MaxValue", 192)],
+)
+def test_owners_that_the_stream_outlives_are_found(
+    name: str, bound: str, value: int, template: Template
+) -> None:
+    other = copy.deepcopy(template)
+    other["Parameters"][name][bound] = value
+
+    assert parameters.owners_dropped_first(other) != []
 
 
 def test_the_grace_is_held_against_the_timeout_that_the_function_has(template: Template) -> None:

@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from template.checks import calls, permissions
-from template.checks.reading import Template, translate, with_value, without
+from template.checks.reading import (
+    Template,
+    as_list,
+    of_type,
+    translate,
+    with_value,
+    without,
+)
 
 STATEMENT = ("IngestFunctionRole", "Properties", "Policies", 0, "PolicyDocument", "Statement", 0)
 
@@ -39,6 +46,23 @@ def test_a_wide_grant_that_only_a_parameter_switches_on_is_found(translated: Tem
     wider = with_value(translated, hidden, *STATEMENT)
 
     assert "s3:*" in str(permissions.wildcards(wider))
+
+
+def uses_of(template: Template, resource: str) -> dict[str, list[str]]:
+    """Return what each role may do with a resource."""
+    return {
+        name: [*as_list(statement["Action"])]
+        for name, role in of_type(template, "AWS::IAM::Role").items()
+        for statement in permissions.statements(role)
+        if resource in str(statement["Resource"])
+    }
+
+
+def test_functions_may_look_up_a_key_and_nothing_else(translated: Template) -> None:
+    assert uses_of(translated, "KeysTable") == {
+        "IngestFunctionRole": ["dynamodb:GetItem"],
+        "QueryFunctionRole": ["dynamodb:GetItem"],
+    }
 
 
 def test_every_policy_is_written_in_its_role(translated: Template) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.domain.keys import ACTIVE_INDEX
 from template.checks import stores
 from template.checks.reading import Template, with_value, without
 
@@ -70,6 +71,20 @@ def test_leaving_a_protection_out_is_found(
     assert check(without(translated, *path)) != []
 
 
+def test_keys_that_would_vanish_by_themselves_are_found(translated: Template) -> None:
+    fading = {"AttributeName": "ttl", "Enabled": True}
+    path = ("KeysTable", "Properties", "TimeToLiveSpecification")
+
+    assert stores.endless_data(with_value(translated, fading, *path)) == ["KeysTable: items expire"]
+
+
+def test_the_keys_of_the_keys_table_are_those_that_the_code_asks_for(translated: Template) -> None:
+    properties = translated["Resources"]["KeysTable"]["Properties"]
+
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["KeySchema"] == [{"AttributeName": "id", "KeyType": "HASH"}]
+
+
 def test_a_bucket_policy_that_spares_the_objects_is_found(translated: Template) -> None:
     path = ("LakeBucketPolicy", "Properties", "PolicyDocument", "Statement", 0, "Resource")
 
@@ -115,3 +130,13 @@ def test_the_index_of_open_hours_is_the_one_that_the_code_reads(translated: Temp
     assert index["IndexName"] == "OpenIndex"
     assert keys == {"HASH": "open", "RANGE": "sk"}
     assert index["Projection"] == {"ProjectionType": "ALL"}
+
+
+def test_the_index_of_the_active_is_the_one_that_the_code_reads(translated: Template) -> None:
+    [index] = translated["Resources"]["SessionsTable"]["Properties"]["GlobalSecondaryIndexes"]
+    keys = {key["KeyType"]: key["AttributeName"] for key in index["KeySchema"]}
+
+    assert index["IndexName"] == ACTIVE_INDEX
+    assert keys == {"HASH": "active", "RANGE": "pk"}
+    # With more in it, each event would be written into the index too.
+    assert index["Projection"] == {"ProjectionType": "KEYS_ONLY"}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from common.domain.decode import decode_batch
 from common.http import Request
 from eventstream.cli import main
-from eventstream.sample_events import file_text, sample_events, stale_files, write_files
+from eventstream.sample_events import function_of, sample_events, samples_by_function
+from eventstream.sample_files import file_text, stale_files, write_files
 
 FOLDER = Path(__file__).parents[2] / "events"
 SAMPLES = sample_events()
@@ -64,6 +66,48 @@ def test_the_poison_sample_has_good_lines_beside_the_bad_ones() -> None:
 
     assert (len(poison.lines), len(poison.bad)) == (3, 2)
     assert (len(good.lines), len(good.bad)) == (3, 0)
+
+
+@pytest.mark.parametrize("function", sorted(samples_by_function()))
+def test_a_sample_given_to_another_function_is_refused_and_told_whose_it_is(
+    function: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    for owner, samples in samples_by_function().items():
+        for name in samples:
+            file = str(FOLDER / f"{name}.json")
+            code = main(["invoke", function, file, "--state", str(tmp_path)])
+            told = capsys.readouterr().err
+            if owner == function:  # it goes on to look for a pipeline
+                assert (code, "no local pipeline is running" in told) == (1, True)
+            else:
+                assert code == 2
+                assert f"{name}.json is a sample for {owner}, not for {function}" in told
+
+
+def test_a_sample_that_was_changed_may_go_to_any_function() -> None:
+    assert function_of(SAMPLES["query-health"]) == "QueryFunction"
+    assert function_of({**SAMPLES["query-health"], "rawPath": "/mine"}) is None
+    assert function_of("text") is None
+
+
+def test_the_list_says_which_function_each_sample_is_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["events", "list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"file": "events/kinesis-batch.json", "function": "ProcessFunction"} in rows
+    assert {row["file"] for row in rows} == {f"events/{name}.json" for name in SAMPLES}
+
+    assert main(["events", "list"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search("events/kinesis-batch.json .*ProcessFunction", printed)
+
+
+def test_the_functions_of_the_samples_are_those_of_the_template() -> None:
+    template = (FOLDER.parent / "template.yaml").read_text()
+
+    for function in samples_by_function():
+        assert f"\n  {function}:\n    Type: AWS::Serverless::Function\n" in template
 
 
 def test_there_is_a_sample_for_each_function_and_action() -> None:

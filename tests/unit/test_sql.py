@@ -308,6 +308,8 @@ def test_an_empty_lake_has_its_columns_and_no_rows() -> None:
     [
         ("SELECT evnt_type FROM events", "there is no column evnt_type: did you mean event_type"),
         ("SELECT zzz FROM events", "there is no column zzz: DESCRIBE events lists them"),
+        ('SELECT 1 FROM events WHERE event_type = "purchase"', "single quotes, 'purchase'"),
+        ('SELECT "evnt_type" FROM events', "'evnt_type'; did you mean event_type"),
         ("SELECT numeric_histogram(2, line) FROM events", "FUNCTION_NOT_FOUND: numeric_histogram"),
         ("SELECT json_value(properties, 'lax $.a') FROM events", "use json_extract_scalar"),
         ("SELECT json_query(properties, 'lax $.a') FROM events", "use json_extract,"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,13 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _TRIES_AGAINST_RACES = 3
-_UNKNOWN = {"count": 0, "errors": 0, "unique_users": 0, "latency_count": 0}
+_UNKNOWN = {
+    "count": 0,
+    "errors": 0,
+    "unique_users": 0,
+    "latency_count": 0,
+    "schema_violations": 0,
+}
 """Figures that a folded type's item does not have."""
 _BASELINE_FIELDS = ("count", "errors", "unique_users", "latency_count", "latency_p95")
 
@@ -123,6 +130,7 @@ class DynamoAggregates(AggregateStore):
             "unique_users": summary.unique_users,
             "types": list(summary.types),
             "folded": summary.folded,
+            "schemas": {name: asdict(use) for name, use in summary.schemas.items()},
             "aggregated_at": summary.aggregated_at,
             "run_id": summary.run_id,
         }

@@ -31,10 +31,14 @@ _REPEATING = (
     "ua_os",
     "ua_device",
     "timestamp_source",
+    "event_schema",
+    "schema_violation",
     "stream",
     "shard",
+    "session_source",
 )
 _SKIPPED_BY = ("event_type", "timestamp")
+_OF_THE_LINE = ("line", "properties", "context", "session_id", "session_source")
 
 _ARROW_TYPES = {
     "string": pa.string(),
@@ -50,7 +54,7 @@ SCHEMA = pa.schema([pa.field(c.name, _ARROW_TYPES[c.arrow], nullable=c.nullable)
 
 def _getter(name: str) -> Callable[[StreamLine], Any]:
     """Say where a column's value is found in a line."""
-    if name in ("line", "properties", "context"):
+    if name in _OF_THE_LINE:
         return attrgetter(name)
     owner = "event" if name in EnrichedEvent.model_fields else "position"
     return attrgetter(f"{owner}.{name}")

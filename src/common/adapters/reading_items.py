@@ -11,7 +11,7 @@ from common.adapters.items import from_item
 from common.domain.hot import TypeCount
 from common.domain.windows import parse_iso_hour
 from common.models import AggregationResult, AnomalyAlert
-from common.ports.aggregates import HourProgress, TypeSpan
+from common.ports.aggregates import HourProgress, SchemaUse, TypeSpan
 from common.ports.readings import AlertRow, HotSlice, RunRow
 
 Item = Mapping[str, Any]
@@ -69,6 +69,17 @@ def type_span(item: Item) -> TypeSpan:
     """Read one type of the catalogue."""
     row = from_item(item)
     return TypeSpan(row["sk"], parse_iso_hour(row["first_hour"]), parse_iso_hour(row["last_hour"]))
+
+
+def schemas(item: Item) -> dict[str, SchemaUse]:
+    """Read the types of an hour that were held against a schema."""
+    row = from_item(item)
+    return {name: SchemaUse(**use) for name, use in row.get("schemas", {}).items()}
+
+
+def hour_of_item(item: Item) -> datetime:
+    """Read the hour that an item is of."""
+    return _hour(item["sk"]["S"])
 
 
 def alert(item: Item) -> AlertRow:

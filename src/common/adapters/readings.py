@@ -21,7 +21,7 @@ from common.domain.keys import (
 from common.domain.windows import hour_of, iso_hour
 from common.errors import StoreError, ThrottledError
 from common.models import AggregationResult
-from common.ports.aggregates import HourProgress, TypeSpan
+from common.ports.aggregates import HourProgress, SchemaUse, TypeSpan
 from common.ports.readings import AlertRow, HotSlice, Readings, RunRow
 
 if TYPE_CHECKING:
@@ -92,6 +92,16 @@ class DynamoReadings(Readings):
             condition, values[":after"] = "pk = :pk AND sk > :after", {"S": after}
         rows = self._query(self._aggregates_table, condition, values, limit=limit)
         return [items.type_span(row) for row in rows]
+
+    def schemas(self, start: datetime, end: datetime) -> dict[datetime, Mapping[str, SchemaUse]]:
+        rows = self._between(
+            HOURS_PK,
+            hour_sk(start),
+            hour_sk(end - _A_MOMENT),
+            ProjectionExpression="sk, #schemas",
+            ExpressionAttributeNames={"#schemas": "schemas"},
+        )
+        return {items.hour_of_item(row): found for row in rows if (found := items.schemas(row))}
 
     def alerts(
         self,

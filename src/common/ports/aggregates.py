@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -37,6 +37,16 @@ class HourProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class SchemaUse:
+    """What became of a type's events in an hour under its schema."""
+
+    version: int
+    """The newest version that any of them was held against."""
+    violations: int
+    """Those that break the schema."""
+
+
+@dataclass(frozen=True, slots=True)
 class HourSummary:
     """What one aggregation of an hour found, all types together."""
 
@@ -55,6 +65,8 @@ class HourSummary:
     """The number that the hour gave when the aggregation began; a later one replaces this."""
     folded: int = 0
     """Types with events that have no result of their own, being added up as ``_other``."""
+    schemas: Mapping[str, SchemaUse] = field(default_factory=dict)
+    """Types whose events were held against a schema."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from common.domain.hot import TypeCount
 from common.models import AggregationResult, AnomalyAlert
-from common.ports.aggregates import HourProgress, TypeSpan
+from common.ports.aggregates import HourProgress, SchemaUse, TypeSpan
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +77,10 @@ class Readings(Protocol):
 
     def event_types(self, after: str, limit: int) -> list[TypeSpan]:
         """Return at most ``limit`` types of the catalogue whose names sort behind ``after``."""
+        ...
+
+    def schemas(self, start: datetime, end: datetime) -> dict[datetime, Mapping[str, SchemaUse]]:
+        """Return, by hour of ``[start, end)``, the types that were held against a schema."""
         ...
 
     def alerts(

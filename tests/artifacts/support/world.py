@@ -89,6 +89,9 @@ def _make_stores(session: LocalSession) -> dict[str, str]:
         "LakeBucket": "lake",
         "HotTable": "hot",
         "AggregatesTable": "aggregates",
+        "KeysTable": "keys",
+        "SessionsTable": "sessions",
+        "EventIndexTable": "event-index",
     }
     session.client("kinesis").create_stream(StreamName=names["EventStream"], ShardCount=1)
     session.client("s3").create_bucket(
@@ -96,6 +99,28 @@ def _make_stores(session: LocalSession) -> dict[str, str]:
     )
     _make_table(session.client("dynamodb"), names["HotTable"], index=False)
     _make_table(session.client("dynamodb"), names["AggregatesTable"], index=True)
+    _make_table(session.client("dynamodb"), names["EventIndexTable"], index=False)
+    session.client("dynamodb").create_table(
+        TableName=names["KeysTable"],
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+    )
+    session.client("dynamodb").create_table(
+        TableName=names["SessionsTable"],
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "active")
+        ],
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "ActiveIndex",
+                "KeySchema": _keys("active", "pk"),
+                "Projection": {"ProjectionType": "KEYS_ONLY"},
+            }
+        ],
+    )
     topic = session.client("sns").create_topic(Name="alerts")
     return {**names, "AlertTopic": topic["TopicArn"]}
 

@@ -170,6 +170,35 @@ def test_of_too_many_known_types_the_oldest_keep_their_own_and_the_others_are_to
     assert (found.folded, found.folded_known) == (2, ("new1",))
 
 
+BROKEN = {"event_schema": "click/2", "schema_violation": "properties.total: minimum"}
+
+
+def test_violations_are_counted_once_per_event_however_often_it_came() -> None:
+    late = NINE + timedelta(minutes=9)
+
+    found = figures_of(
+        [a_line("1", **BROKEN), a_line("2", event_schema="click/10"), a_line("3")],
+        [a_line("1", **BROKEN, received_at=late), a_line("2", **BROKEN, received_at=late)],
+    )
+
+    assert found.rows == 5
+    assert found.types["click"].schema_violations == found.total.schema_violations == 1
+    assert found.types["click"].schema_version == 10
+
+
+def test_objects_from_before_schemas_break_none() -> None:
+    lake = MemoryLakeReader()
+    table = pq.read_table(pa.BufferReader(encode([a_line("1")])))
+    sink = pa.BufferOutputStream()
+    pq.write_table(table.drop_columns(["event_schema", "schema_violation"]), sink)
+    lake.objects[lake_key(NINE, "s", "s", "0", "0")] = sink.getvalue().to_pybytes()
+    lake.objects[lake_key(NINE, "s", "s", "1", "1")] = encode([a_line("2", **BROKEN)])
+
+    found = LakeHours(lake, memory_mb=128)(NINE, {})
+
+    assert (found.total.count, found.total.schema_violations) == (2, 1)
+
+
 def test_objects_of_an_older_schema_stay_readable() -> None:
     lake = MemoryLakeReader()
     old, new = encode([a_line("1", latency_ms=5.0)]), encode([a_line("2", latency_ms=7.0)])
@@ -315,6 +344,14 @@ def test_a_memory_that_is_too_small_says_what_to_raise(tmp_path: Path) -> None:
 IDS = st.sampled_from([f"e{n}" for n in range(12)])
 NAMES = st.none() | st.sampled_from(["x", "y", "z"])
 LATENCIES = st.none() | st.floats(0, 1e6, allow_nan=False)
+SCHEMAS = st.sampled_from(
+    [
+        {},
+        {"event_schema": "Order Completed/2"},
+        {"event_schema": "x/10", "schema_violation": "properties.total: minimum"},
+        {"event_schema": "x/9", "schema_violation": "properties: type"},
+    ]
+)
 
 
 @st.composite
@@ -337,6 +374,7 @@ def lake_objects(draw: st.DrawFn) -> list[list[StreamLine]]:
             anonymous_id=draw(NAMES),
             latency_ms=draw(LATENCIES),
             is_error=draw(st.booleans()),
+            **draw(SCHEMAS),
             received_at=NINE + timedelta(milliseconds=draw(st.integers(0, 3))),
         )
         for shard, sequence, line in draw(st.lists(places, min_size=1, max_size=24, unique=True))
@@ -365,7 +403,9 @@ def reference(lines: list[StreamLine]) -> dict[str, dict[str, Any]]:
     for line in first.values():
         groups["*"].append(line)
         groups[line.event.event_type].append(line)
-    return {name: _add_up(group) for name, group in groups.items()}
+    figures = {name: _add_up(group) for name, group in groups.items()}
+    figures["*"]["schema_version"] = None
+    return figures
 
 
 def _place(line: StreamLine) -> tuple[Any, ...]:
@@ -383,6 +423,11 @@ def _add_up(lines: list[StreamLine]) -> dict[str, Any]:
         "unique_users": len(people - {None}),
         "latency_count": len(latencies),
         **{f"latency_p{p}": _percentile(latencies, p / 100) for p in (50, 90, 95, 99)},
+        "schema_violations": sum(each.schema_violation is not None for each in events),
+        "schema_version": max(
+            (int(each.event_schema.split("/")[1]) for each in events if each.event_schema),
+            default=None,
+        ),
     }
 
 

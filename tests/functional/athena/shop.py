@@ -6,7 +6,7 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from common.models import EnrichedEvent
 from fakes.lake_folder import LakeFolder, an_event
@@ -197,3 +197,50 @@ def campaigns(made: list[EnrichedEvent]) -> list[tuple[Any, ...]]:
         buyers[name] += any(event.event_type == "purchase" for event in found)
     rows = [(n, c, buyers[n], round(100 * buyers[n] / c, 2)) for n, c in visitors.items()]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
+
+
+def sessions_by_day(made: list[EnrichedEvent]) -> list[tuple[Any, ...]]:
+    by_day: dict[date, list[Session]] = defaultdict(list)
+    for session in sessions(made):
+        by_day[session.start.date()].append(session)
+    return [
+        (
+            day,
+            len(found),
+            sum(session.events for session in found),
+            sum((s.end - s.start) // timedelta(milliseconds=1) for s in found)
+            // len(found)
+            // 1000,
+            round(100 * sum(session.events == 1 for session in found) / len(found), 2),
+        )
+        for day, found in sorted(by_day.items())
+    ]
+
+
+class Session(NamedTuple):
+    user_id: str | None
+    anonymous_id: str | None
+    client_id: str | None
+    start: datetime
+    end: datetime
+    events: int
+
+
+def sessions(made: list[EnrichedEvent]) -> list[Session]:
+    """Make sessions by sorting: a client's whole, the others cut where 30 minutes are passed."""
+    people: dict[tuple[str | None, ...], list[datetime]] = defaultdict(list)
+    for event in made:
+        anonymous = None if event.user_id else event.anonymous_id
+        if event.user_id or anonymous:
+            people[event.user_id, anonymous, event.session_id].append(event.timestamp)
+    found = []
+    for (user, anonymous, client), times in people.items():
+        begin = 0
+        times.sort()
+        for at in range(1, len(times) + 1):
+            is_end = at == len(times)
+            if is_end or (client is None and times[at] - times[at - 1] > timedelta(minutes=30)):
+                run = times[begin:at]
+                found.append(Session(user, anonymous, client, run[0], run[-1], len(run)))
+                begin = at
+    return sorted(found, key=lambda each: (each.start, str(each)))

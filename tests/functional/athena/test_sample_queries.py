@@ -26,6 +26,7 @@ EXACT: dict[str, Callable[[list[EnrichedEvent]], Rows]] = {
     "Top events": shop.top_events,
     "Hourly trend": shop.hourly_trend,
     "Purchase funnel": shop.purchase_funnel,
+    "Sessions by day": shop.sessions_by_day,
     "Error rate": shop.error_rate,
     "Daily retention": shop.daily_retention,
     "Weekly retention": shop.weekly_retention,

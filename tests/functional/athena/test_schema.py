@@ -57,7 +57,7 @@ def glue_table() -> dict[str, Any]:
 
 
 def _statements(text: str) -> tuple[exp.Expr, exp.Expr]:
-    table, view = [tree for tree in sqlglot.parse(_filled(text), read="athena") if tree]
+    table, view, _ = [tree for tree in sqlglot.parse(_filled(text), read="athena") if tree]
     return table, view
 
 
@@ -162,6 +162,12 @@ def test_the_view_holds_each_column_and_partition_once() -> None:
     _, view = _statements(DDL.read_text(encoding="utf-8"))
 
     assert view.expression.named_selects == [*(name for name, _ in MODEL), *PARTITIONS]
+
+
+def test_the_view_of_sessions_has_the_columns_that_are_described() -> None:
+    *_, view = [tree for tree in sqlglot.parse(_filled(DDL.read_text()), read="athena") if tree]
+
+    assert view.expression.named_selects == list(athena_ddl.SESSION_COLUMNS)
 
 
 def test_the_view_is_partitioned_by_what_a_condition_may_prune_by() -> None:

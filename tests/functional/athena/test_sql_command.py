@@ -175,6 +175,20 @@ def test_describe_and_show_need_no_objects(run: commands.Run, tmp_path: Path) ->
     assert not (tmp_path / "state" / "lake-cache").exists()
 
 
+def test_in_a_narrow_window_ids_and_times_stay_whole(
+    run: commands.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("eventstream.output.PIPE_WIDTH", 60)
+    statement = "SELECT event_id, repeat('x', {}) AS a, timestamp FROM events WHERE event_id = 'e0'"
+
+    table, lines = (run(statement.format(length)).out for length in (5, 40))
+
+    assert "│ e0 " in table
+    assert "row 1\n" in lines
+    assert "x" * 40 in lines
+    assert "2026-02-20 09:" in lines
+
+
 def test_objects_are_kept_under_the_state_folder(run: commands.Run, tmp_path: Path) -> None:
     run("SELECT count(*) FROM events")
 

@@ -30,6 +30,13 @@ SETTINGS = {
     "AGGREGATES_TABLE": "aggregates",
     "METRIC_RETENTION_DAYS": "14",
     "MAX_TYPES_PER_WINDOW": "200",
+    "SESSIONS": "on",
+    "SESSIONS_TABLE": "sessions",
+    "SESSION_GAP_MINUTES": "30",
+    "SESSION_RETENTION_DAYS": "7",
+    "EVENT_INDEX": "on",
+    "EVENT_INDEX_TABLE": "event-index",
+    "EVENT_INDEX_DAYS": "14",
 }
 
 
@@ -206,7 +213,7 @@ def test_the_handler_wires_itself_up_from_its_environment(
     with mock_aws():
         s3, dynamodb = boto3.client("s3"), boto3.client("dynamodb")
         s3.create_bucket(Bucket="lake")
-        for table in ("hot", "aggregates"):
+        for table in ("hot", "aggregates", "event-index"):
             create_table(dynamodb, table)
 
         assert invoke(a_record(an_event(), b"poison")) == {"batchItemFailures": []}

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.domain.sessions import Person, Session, SessionRules
+from common.domain.timelines import Timeline
+from common.domain.windows import to_ms
 from common.errors import InvalidRequestError
+from fakes.api_keys import open_access
+from fakes.event_index import MemoryEventIndexReadings, an_entry
 from fakes.reading_builders import NINE, alert, at, result, run, settled, type_entry
 from fakes.readings import MemoryReadings
+from fakes.sessions import MemorySessionReadings
 from query import handler, metrics_query, params, service
+from query.events import StoredEvents
 from query.service import Deps
+from query.sessions import StoredSessions
 
 PAGE = (
     (Path(__file__).parents[3] / "docs" / "api.md")
@@ -23,7 +32,7 @@ PAGE = (
 EXAMPLES = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)]
 ROUTES = {
     line[0]: set(re.findall(r"`(\w+)`", line[1]))
-    for line in re.findall(r"^\| `GET (/[\w-]+)` \| (.*?) \|", PAGE, re.MULTILINE)
+    for line in re.findall(r"^\| `GET (/[\w/{}-]+)` \| (.*?) \|", PAGE, re.MULTILINE)
 }
 
 
@@ -35,7 +44,16 @@ def deps() -> Deps:
     readings.add_type(type_entry("click"))
     readings.add_alert(alert("click", NINE))
     readings.add_run(run("2026-02-20T09:07:00.000Z"))
-    return Deps(readings, now=lambda: at(14, 33))
+    at_ms = to_ms(at(14, 30))
+    timeline = Timeline((Session(at_ms - 1, at_ms, 2),), {}, at_ms)
+    sessions = MemorySessionReadings({Person("user", "ada"): timeline})
+    return Deps(
+        readings,
+        now=lambda: at(14, 33),
+        access=open_access(),
+        sessions=StoredSessions(sessions, SessionRules.of(30, 7), timedelta(hours=174)),
+        events=StoredEvents(MemoryEventIndexReadings([an_entry()]), 14),
+    )
 
 
 def shape(value: Any) -> Any:
@@ -63,7 +81,9 @@ def test_the_parameters_of_a_route_are_those_on_the_page(route: str, deps: Deps)
 
 @pytest.mark.parametrize("route", handler.ROUTES)
 def test_an_example_has_the_shape_of_the_answer(route: str, deps: Deps) -> None:
-    answered = {**handler.ROUTES[route]({}, deps), "request_id": "r-1"}
+    asked = {"/sessions": {"user_id": "ada"}, "/events/{event_id}": {"event_id": "e-1"}}
+    query = asked.get(route, {})
+    answered = {**handler.ROUTES[route](query, deps), "request_id": "r-1"}
 
     assert shape(answered) in [shape(example) for example in EXAMPLES]
 
@@ -91,6 +111,9 @@ BROKEN: list[tuple[str, dict[str, str]]] = [
     ("/anomalies", {"cursor": "x"}),
     ("/anomalies", {"from": "1", "to": "1"}),
     ("/runs", {"cursor": "x"}),
+    ("/sessions", {}),
+    ("/sessions", {"user_id": ""}),
+    ("/events/{event_id}", {"event_id": "x" * 129}),
 ]
 
 

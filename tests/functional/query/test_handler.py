@@ -5,13 +5,17 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from common.domain.windows import HOUR
 from common.errors import StoreError, ThrottledError
 from common.observability import metrics
+from common.ports.aggregates import SchemaUse
+from fakes.api_keys import open_access
 from fakes.reading_builders import NINE, alert, at, hot, result, run, settled, type_entry, untouched
 from fakes.readings import MemoryReadings
 from query import cursor, handler
@@ -46,7 +50,9 @@ def readings() -> MemoryReadings:
 @pytest.fixture
 def get(readings: MemoryReadings, monkeypatch: pytest.MonkeyPatch) -> Get:
     monkeypatch.setattr(metrics, "namespace", "EventStream")
-    monkeypatch.setattr(handler, "deps", lambda: Deps(readings, now=lambda: NOW))
+    monkeypatch.setattr(
+        handler, "deps", lambda: Deps(readings, now=lambda: NOW, access=open_access())
+    )
 
     def call(path: str, query: dict[str, str] | None = None, method: str = "GET") -> Answer:
         event = {
@@ -168,14 +174,38 @@ def test_types_are_those_of_the_catalogue_and_of_the_last_two_hours(
             "first_hour": "2026-02-20T08:00:00.000Z",
             "last_hour": "2026-02-20T14:00:00.000Z",
             "recent_events": 7,
+            "last_schema": None,
+            "schema_violations": None,
         },
         {
             "event_type": "signup",
             "first_hour": "2026-02-20T14:00:00.000Z",
             "last_hour": "2026-02-20T14:00:00.000Z",
             "recent_events": 1,
+            "last_schema": None,
+            "schema_violations": None,
         },
     ]
+
+
+def test_a_type_tells_its_schema_and_the_violations_of_a_day(
+    get: Get, readings: MemoryReadings
+) -> None:
+    for name in ("order", "refund", "click"):
+        readings.add_type(type_entry(name))
+    yesterday = at(14) - timedelta(days=1)
+    readings.add_schemas(yesterday - HOUR, {"order": SchemaUse(1, 1000)})
+    readings.add_schemas(yesterday, {"order": SchemaUse(9, 7), "refund": SchemaUse(1, 0)})
+    readings.add_schemas(at(13), {"order": SchemaUse(2, 4)})
+
+    body = get("/event-types").body
+
+    assert body["schemas_since"] == "2026-02-19T14:00:00.000Z"
+    told = {
+        row["event_type"]: (row["last_schema"], row["schema_violations"])
+        for row in body["event_types"]
+    }
+    assert told == {"click": (None, None), "order": ("order/2", 11), "refund": ("refund/1", 0)}
 
 
 def test_pages_of_types_hold_each_type_once(get: Get, readings: MemoryReadings) -> None:

@@ -6,7 +6,9 @@ import pytest
 
 from common.errors import StoreError
 from common.observability import metrics
+from common.ports.aggregates import SchemaUse
 from eventstream.commands import query
+from fakes.api_keys import open_access
 from fakes.query_server import serving
 from fakes.reading_builders import NINE, alert, at, hot, result, run, settled, type_entry, untouched
 from fakes.readings import MemoryReadings
@@ -25,7 +27,9 @@ def readings() -> MemoryReadings:
 @pytest.fixture
 def url(readings: MemoryReadings, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setattr(metrics, "namespace", "EventStream")
-    monkeypatch.setattr(handler, "deps", lambda: Deps(readings, now=lambda: NOW))
+    monkeypatch.setattr(
+        handler, "deps", lambda: Deps(readings, now=lambda: NOW, access=open_access())
+    )
     with serving() as address:
         yield address
     metrics.clear_metrics()
@@ -154,6 +158,20 @@ def test_types_are_listed_with_their_hours(
     assert "events since 2026-02-20 13:00" in shown.out
     names = [row["event_type"] for row in run_command("types", "--json").json["event_types"]]
     assert names == ["click", "signup"]
+
+
+def test_types_are_listed_with_their_schemas_once_there_are_any(
+    readings: MemoryReadings, run_command: commands.Run
+) -> None:
+    readings.add_type(type_entry("click"))
+    readings.add_type(type_entry("order"))
+    assert "violations" not in run_command("types").out
+
+    readings.add_schemas(at(13), {"order": SchemaUse(2, 41)})
+
+    shown = run_command("types")
+    assert "order/2" in shown.out
+    assert "41" in shown.out
 
 
 def test_no_types_says_how_to_send_an_event(run_command: commands.Run) -> None:

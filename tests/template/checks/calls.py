@@ -13,6 +13,7 @@ from template.checks.reading import ROOT, Template, as_list, of_type, target
 SOURCE = ROOT / "src"
 
 ACTIONS = {
+    "batch_get_item": "dynamodb:BatchGetItem",
     "get_item": "dynamodb:GetItem",
     "get_metric_statistics": "cloudwatch:GetMetricStatistics",
     "get_object": "s3:GetObject",
@@ -22,6 +23,7 @@ ACTIONS = {
     "put_object": "s3:PutObject",
     "put_records": "kinesis:PutRecords",
     "query": "dynamodb:Query",
+    "transact_write_items": "dynamodb:PutItem",
     "update_item": "dynamodb:UpdateItem",
 }
 """The action that IAM checks for a method of a client."""

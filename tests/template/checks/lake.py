@@ -70,13 +70,15 @@ def _wrong_properties(given: dict[str, Any]) -> list[str]:
     ]
 
 
-def read_view(template: Template) -> dict[str, Any]:
-    """Decode the declared view for a database of a known name."""
-    text = _table(template, "EventsView")["ViewOriginalText"]["Fn::Join"]
+def read_view(template: Template, name: str = "EventsView") -> dict[str, Any]:
+    """Decode a declared view for a database of a known name and the default gap of sessions."""
+    text = _table(template, name)["ViewOriginalText"]["Fn::Join"]
     separator, [head, encoded, tail] = text
     assert (separator, head, tail) == ("", "/* Presto View: ", " */")
     view: dict[str, Any] = json.loads(
-        encoded["Fn::Base64"]["Fn::Sub"].replace("${GlueDatabase}", DATABASE)
+        encoded["Fn::Base64"]["Fn::Sub"]
+        .replace("${GlueDatabase}", DATABASE)
+        .replace("${SessionGapMinutes}", str(athena_ddl.GAP_MINUTES))
     )
     return view
 
@@ -99,6 +101,28 @@ def wrong_view(template: Template) -> list[str]:
         findings.append("it is no view of this database")
     if target(of_type(template, "AWS::Glue::Table")["EventsView"]["DatabaseName"]) is None:
         findings.append("its database is not in this template")
+    return findings
+
+
+def wrong_sessions_view(template: Template) -> list[str]:
+    """Find where the declared view of sessions differs from the repository's text."""
+    view, findings = read_view(template, "SessionsView"), []
+    text = re.sub(r"^CREATE OR REPLACE VIEW .* AS\n", "", athena_ddl.sessions_view(DATABASE))
+    if _normal(view["originalSql"]) != _normal(text.rstrip(";\n")):
+        findings.append("the query is not the one in athena/create_tables.sql")
+    table = _table(template, "SessionsView")
+    hive = [(name, kind) for name, (kind, _) in athena_ddl.SESSION_COLUMNS.items()]
+    if [(c["Name"], c["Type"]) for c in table["StorageDescriptor"]["Columns"]] != hive:
+        findings.append("its columns are not those of the query")
+    presto = [(name, PRESTO_TYPES.get(kind, kind)) for name, kind in hive]
+    if [(c["name"], c["type"]) for c in view["columns"]] != presto:
+        findings.append("its columns for the query engine are not those of the query")
+    if (table["Name"], table["TableType"]) != ("sessions", "VIRTUAL_VIEW"):
+        findings.append("it is no view of that name")
+    sub = table["ViewOriginalText"]["Fn::Join"][1][1]["Fn::Base64"]["Fn::Sub"]
+    gap = template["Parameters"]["SessionGapMinutes"]["Default"]
+    if "${SessionGapMinutes} * 60000" not in sub or gap != athena_ddl.GAP_MINUTES:
+        findings.append("its gap is not the parameter's")
     return findings
 
 

@@ -6,11 +6,13 @@ import re
 import tomllib
 from typing import Any
 
+from common.domain import event_index, sessions
 from template.checks.reading import ROOT, Template
 
 Parameter = dict[str, Any]
 
 PROCESS_TIMEOUT_S = 60
+_DAY_MS = 86_400_000
 
 
 def default_of(parameter: Parameter) -> str:
@@ -137,6 +139,42 @@ def records_dropped_first(template: Template) -> list[str]:
     if oldest_s < kept_s:
         return []
     return [f"a record may be {oldest_s} s old, and the stream drops it after {kept_s} s"]
+
+
+def marks_dropped_first(template: Template) -> list[str]:
+    """Find session marks that could expire while the stream still has their records.
+
+    A mark is kept for the sessions' retention and a margin after its newest record was received.
+    """
+    kept_ms = _least_days(template, "SessionRetentionDays") * _DAY_MS + sessions.MARGIN_MS
+    streamed_ms = _streamed_ms(template)
+    if kept_ms > streamed_ms + _DAY_MS:
+        return []
+    return [f"marks are kept for {kept_ms} ms, and records come again for {streamed_ms} ms"]
+
+
+def owners_dropped_first(template: Template) -> list[str]:
+    """Find entries of the event index that could go while the stream still has their lines.
+
+    An owner can be replaced once the window is over. An entry is kept for the window and a margin
+    after its line arrived; a line that is left out for its sake arrives within the window.
+    """
+    longest_ms = _streamed_ms(template) + _DAY_MS
+    window_ms = _least_days(template, "EventIndexDays") * _DAY_MS
+    findings = []
+    if window_ms <= longest_ms:
+        findings.append(f"an owner can be replaced after {window_ms} ms")
+    if longest_ms > event_index.MARGIN_MS:
+        findings.append(f"an entry can go {event_index.MARGIN_MS} ms after a line was left out")
+    return findings
+
+
+def _least_days(template: Template, parameter: str) -> int:
+    return int(template["Parameters"][parameter]["MinValue"])
+
+
+def _streamed_ms(template: Template) -> int:
+    return int(template["Parameters"]["StreamRetentionHours"]["MaxValue"]) * 3_600_000
 
 
 def _is_number(value: str) -> bool:

@@ -53,7 +53,7 @@ def _wide_resources(statement: dict[str, Any], actions: list[str]) -> Iterator[s
                 yield f"{action} is granted on every resource"
         elif isinstance(resource, str):
             yield f"names {resource} instead of a resource of this template"
-        elif "Fn::Sub" in resource and resource["Fn::Sub"].endswith("Arn}/*"):
+        elif "Fn::Sub" in resource and as_list(resource["Fn::Sub"])[0].endswith("Arn}/*"):
             yield f"{resource['Fn::Sub']} is a whole bucket instead of a prefix"
 
 

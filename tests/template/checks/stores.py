@@ -16,6 +16,8 @@ PUBLIC_ACCESS_BLOCKS = (
     "RestrictPublicBuckets",
 )
 KEEPS_DATA = ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
+KEPT_FOR_GOOD = {"KeysTable"}
+"""Tables whose items a person makes one by one; a revoked key stays, for those who audit."""
 
 
 def open_buckets(template: Template) -> list[str]:
@@ -141,7 +143,10 @@ def endless_data(template: Template) -> list[str]:
         if not any("NoncurrentVersionExpiration" in rule for rule in on):
             findings.append(f"{name}: replaced versions are kept for ever")
     for name, table in of_type(template, "AWS::DynamoDB::Table").items():
-        if table.get("TimeToLiveSpecification") != {"AttributeName": "ttl", "Enabled": True}:
+        time_to_live = table.get("TimeToLiveSpecification")
+        if name in KEPT_FOR_GOOD:
+            findings += [f"{name}: items expire"] if time_to_live else []
+        elif time_to_live != {"AttributeName": "ttl", "Enabled": True}:
             findings.append(f"{name}: items never expire")
     return findings
 

@@ -11,6 +11,11 @@ INGEST = {
     "MAX_EVENT_AGE_HOURS": "168",
     "MAX_EVENT_FUTURE_MINUTES": "5",
     "ERROR_TYPES": "error, exception",
+    "STREAM_ROUTES": "",
+    "REQUIRE_API_KEY": "false",
+    "KEYS_TABLE": "keys",
+    "SCHEMA_MODE": "observe",
+    "STORE_CLIENT_IP": "truncated",
 }
 
 
@@ -49,3 +54,11 @@ def test_a_value_that_another_guarantee_excludes_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=f"{variable}: Input should be less than or equal"):
         config.from_env({variable: value})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("SCHEMA_MODE", "lenient"), ("STORE_CLIENT_IP", "yes")]
+)
+def test_a_mode_that_there_is_not_is_refused(variable: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{variable}: Input should be 'off'"):
+        IngestConfig.from_env(INGEST | {variable: value})

@@ -44,3 +44,6 @@ def test_names_never_change() -> None:
     )
     assert keys.lake_prefix(AT.replace(year=150)).startswith("events/year=0150/month=02/")
     assert keys.quarantine_key("s", "shardId-0", "7", 3) == "quarantine/s/shardId-0/7-3.json"
+    assert keys.person_key("user", "user-1") == "8b08eb270d43a6f37e03a60917afd47d"
+    assert keys.person_pk("ab") == "PERSON#ab"
+    assert keys.active_slot(AT, "000effff") == "2026-02-20T14:35#2"

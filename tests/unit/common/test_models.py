@@ -161,7 +161,7 @@ def test_an_enriched_event_survives_the_stream() -> None:
     assert EnrichedEvent.model_validate_json(event.model_dump_json(exclude_none=True)) == event
 
 
-def test_a_lake_row_is_an_event_and_its_position() -> None:
+def test_a_lake_row_is_an_event_its_position_and_whose_its_session_is() -> None:
     extra = set(LakeRow.model_fields) - set(EnrichedEvent.model_fields)
 
-    assert extra == {"stream", "shard", "sequence", "line"}
+    assert extra == {"stream", "shard", "sequence", "line", "session_source"}

@@ -62,9 +62,9 @@ def test_a_row_holds_what_the_event_and_its_place_are() -> None:
         0,
     )
     read_back = LakeRow.model_validate(row | {"properties": None, "context": None})
-    sent = LakeRow.model_validate(
-        FULL | {name: row[name] for name in ("stream", "shard", "sequence", "line")}
-    )
+    assert row["session_source"] == "client"
+    place = ("stream", "shard", "sequence", "line", "session_source")
+    sent = LakeRow.model_validate(FULL | {name: row[name] for name in place})
     assert read_back == sent.model_copy(update={"properties": None, "context": None})
 
 
