@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -33,8 +34,17 @@ def send(pipeline: LocalPipeline, path: str, body: Any) -> Any:
     request = urllib.request.Request(  # noqa: S310 - our own http address
         pipeline.url + path, json.dumps(body).encode(), headers
     )
-    with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-        return json.load(response)
+
+    def post() -> Any:
+        try:
+            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+            return None  # a function was killed under it: a client sends again
+
+    return wait_for("answer", post)
 
 
 def found(pipeline: LocalPipeline, event_id: str) -> dict[str, Any]:

@@ -229,12 +229,15 @@ def is_kept(line: StreamLine, owner: IndexEntry) -> bool:
     """Say whether a line goes on to everything that is made from events.
 
     The owner's line does, each time it comes. So does a replayed line of what the owner was made
-    from, which may have been given up on its way; the same instant of receipt says so. Any other
-    line is the event sent again, and the owner's is in the lake or will be.
+    from, which may have been given up on its way; the same instants of receipt and of the event
+    say so, and two such lines lie in one hour. Any other line is the event sent again, and the
+    owner's is in the lake or will be.
     """
     if owner.at == address(line.position, line.line):
         return True
-    return line.event.replayed and owner.received_ms == to_ms(line.event.received_at)
+    event = line.event
+    instants = (to_ms(event.received_at), to_ms(event.timestamp))
+    return event.replayed and instants == (owner.received_ms, owner.timestamp_ms)
 
 
 def object_names(lines: Sequence[StreamLine]) -> list[str]:

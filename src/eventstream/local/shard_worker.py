@@ -135,12 +135,14 @@ class ShardWorker:
             else:
                 self._finish()
             return True
+        asked_s = self._now_s()
         read = self._reader.read(self._buffer.room)
         now_s = self._now_s()
         self._buffer.add(read.records, now_s)
         self._ended = read.ended
         if read.caught_up and not len(self._buffer):
-            self.progress = Progress(caught_up_s=now_s)
+            # As of the question: what was put while the answer was on its way is not in it.
+            self.progress = Progress(caught_up_s=asked_s)
         self._pause(read, now_s)
         return False
 

@@ -215,3 +215,19 @@ def test_the_lag_is_zero_when_everything_is_done_and_grows_when_nobody_looks() -
 
     assert worker.lag_s(1000.5) == 0.0
     assert worker.lag_s(1090.0) == 90.0
+
+
+def test_what_is_put_while_an_answer_is_on_its_way_is_not_taken_for_read() -> None:
+    clock = Clock()
+
+    class Slow:
+        def read(self, _limit: int) -> Read:
+            clock.now_s += 5.0
+            return some()
+
+    worker, _, _ = a_worker(Slow(), Function(), clock)
+    asked_s = clock.now_s
+
+    worker._step()
+
+    assert worker.progress == Progress(caught_up_s=asked_s)

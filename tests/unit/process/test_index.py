@@ -114,6 +114,16 @@ def test_a_replayed_line_is_left_out_when_another_send_came_meanwhile(
     assert kept(store, batch(a_line(came="10:07", replayed=True), sequence=300)) == []
 
 
+def test_a_replayed_line_of_another_hour_is_left_out_though_it_came_in_the_same_request(
+    store: MemoryEventIndex,
+) -> None:
+    kept(store, batch(a_line()))
+
+    other = a_line(timestamp="2026-11-20T08:07:00.000Z", replayed=True)
+
+    assert kept(store, batch(other, sequence=300)) == []
+
+
 def test_a_replayed_line_of_an_unknown_event_owns_it(store: MemoryEventIndex) -> None:
     assert kept(store, batch(a_line(replayed=True))) == [0]
     assert kept(store, batch(a_line(came="12:30"), sequence=200)) == []
