@@ -111,7 +111,7 @@ def _ingest(request: Request, target: Target, deps: Deps, ends_at_s: float) -> R
             results[line.position] = Result(line.event_id, failure=outcome)
     lost = next((failure for failure in outcomes[len(packs) :] if failure), None)
     if target.is_native:
-        single, whole = submission.single, submission.whole
+        single = submission.single
         made = receipt(results, request.request_id, single=single, whole=whole, lost=lost)
     else:
         made = sdk_receipts.receipt(results, lost, target.surface, request.request_id)
