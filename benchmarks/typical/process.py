@@ -38,12 +38,20 @@ class Event(BaseModel):
     is_error: bool = False
     properties: dict[str, Any] | None = None
     context: dict[str, Any] | None = None
+    page_url: str | None = None
     page_path: str | None = None
+    page_title: str | None = None
     referrer: str | None = None
+    utm_source: str | None = None
+    utm_medium: str | None = None
+    utm_campaign: str | None = None
+    utm_term: str | None = None
+    utm_content: str | None = None
     ua_family: str | None = None
     ua_os: str | None = None
     ua_device: str | None = None
     is_bot: bool | None = None
+    ip: str | None = None
     original_timestamp: AwareDatetime | None = None
     timestamp_source: str
     sent_at: AwareDatetime | None = None
@@ -51,6 +59,8 @@ class Event(BaseModel):
     ingested_at: AwareDatetime
     schema_version: int = 1
     replayed: bool = False
+    event_schema: str | None = None
+    schema_violation: str | None = None
 
 
 def read(event: dict[str, Any]) -> list[tuple[Event, dict[str, Any]]]:
@@ -82,6 +92,7 @@ def rows_by_hour(events: list[tuple[Event, dict[str, Any]]]) -> dict[datetime, R
     hours: dict[datetime, Rows] = defaultdict(list)
     for event, at in events:
         row = event.model_dump() | at
+        row["session_source"] = "client" if event.session_id else None
         for name in ("properties", "context"):
             row[name] = json.dumps(row[name]) if row[name] is not None else None
         hours[event.timestamp.replace(minute=0, second=0, microsecond=0)].append(row)

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LOCKED = ROOT / "requirements" / "local.txt"
 
 PACKAGES: dict[str, tuple[str, ...]] = {
-    "common": ("aws-lambda-powertools", "boto3", "botocore", "pydantic"),
+    "common": ("aws-lambda-powertools", "boto3", "botocore", "msgspec", "pydantic"),
     "ingest": ("jsonschema-rs", "ua-parser"),
     "process": ("pyarrow",),
     "aggregate": ("duckdb",),

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from common.domain.windows import from_ms
+import msgspec
+
+from common.domain.windows import from_ms, to_ms
 from common.errors import (
     ConditionLostError,
     ConfigError,
@@ -32,6 +33,8 @@ from common.errors import (
     TooLargeError,
     UnauthorizedError,
 )
+
+_encode = msgspec.json.Encoder().encode
 
 STATUS: Mapping[type[EventStreamError], int] = {
     EventStreamError: 500,
@@ -97,7 +100,7 @@ class Request:
             method=context["http"]["method"],
             path=_path(event, context),
             body=_body(event),
-            received_at=from_ms(epoch_ms) if epoch_ms else datetime.now(UTC),
+            received_at=from_ms(epoch_ms or to_ms(datetime.now(UTC))),
             request_id=context.get("requestId", ""),
             query=event.get("queryStringParameters") or {},
             headers={name.lower(): value for name, value in (event.get("headers") or {}).items()},
@@ -137,7 +140,7 @@ class Response:
         return {
             "statusCode": self.status,
             "headers": {"content-type": self.content_type, **self.headers},
-            "body": json.dumps(self.body, separators=(",", ":"), ensure_ascii=False),
+            "body": _encode(self.body).decode(),
         }
 
 

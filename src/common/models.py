@@ -35,6 +35,9 @@ EVENT_TYPE_PATTERN = r"^[A-Za-z][A-Za-z0-9_.:\- ]{0,127}$"
 _RFC3339 = re.compile(
     r"\d{4}-\d\d-\d\d[Tt ](\d\d):\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-](\d\d):(\d\d))", re.ASCII
 )
+_USUAL = re.compile(r"20\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3})?Z", re.ASCII)
+"""As nearly all clients write: there is nothing to cut, to turn or to hold."""
+_EARLIEST_YEAR, _LATEST_YEAR = 1970, 9998
 _EARLIEST_MS = 0
 _LATEST_MS = 253_370_764_799_999
 """The years 1970..9998, for clients and for readers of the stream alike: what is older is a broken
@@ -49,6 +52,8 @@ def in_utc(instant: datetime) -> datetime:
     PydanticCustomError
         It is outside the years 1970..9998.
     """
+    if instant.tzinfo is UTC and _EARLIEST_YEAR <= instant.year <= _LATEST_YEAR:
+        return instant  # as nearly all are: there is nothing to turn
     _hold_range(to_ms(instant))
     return instant.astimezone(UTC)
 
@@ -85,6 +90,8 @@ def parse_instant(value: object) -> datetime:
 
 
 def _parse_rfc3339(text: str) -> datetime:
+    if _USUAL.fullmatch(text):
+        return _calendar(text)
     match = _RFC3339.fullmatch(text)
     if match is None:
         raise PydanticCustomError(
@@ -93,14 +100,17 @@ def _parse_rfc3339(text: str) -> datetime:
     hour, offset_hours, offset_minutes = match.groups("00")
     if offset_hours > "23" or offset_minutes > "59":
         raise PydanticCustomError("instant_format", "the zone offset must be within 23:59 of UTC")
+    # Newer Pythons read hour 24 as the next day's midnight: then there is no such hour.
+    instant = in_utc(_calendar(text.upper() if hour != "24" else ""))
+    cut = instant.microsecond % 1000
+    return instant - timedelta(microseconds=cut) if cut else instant
+
+
+def _calendar(text: str) -> datetime:
     try:
-        # Newer Pythons read hour 24 as the next day's midnight: then there is no such hour.
-        instant = datetime.fromisoformat(text.upper() if hour != "24" else "")
+        return datetime.fromisoformat(text)
     except ValueError:
         raise PydanticCustomError("instant_format", "there is no such date or time") from None
-    _hold_range(to_ms(instant))
-    cut = instant.microsecond % 1000
-    return (instant - timedelta(microseconds=cut) if cut else instant).astimezone(UTC)
 
 
 def _printable(text: str) -> str:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
-from common.domain.enrich import Arrival, EventTime, enrich
+from common.domain.enrich import Arrival, Enricher, EventTime
 from common.domain.partitions import bucket_of
 from common.domain.windows import to_ms
 from common.models import IngestEvent
@@ -223,7 +223,7 @@ def _line(event: Json) -> bytes:
     at = checked.timestamp or NOW
     arrival = Arrival(NOW, NOW + timedelta(milliseconds=4), "public", frozenset({"error"}))
     time = EventTime(at, checked.timestamp, "client")
-    enriched = enrich(checked, str(checked.event_id), time, arrival)
+    enriched = Enricher(arrival).event(checked, str(checked.event_id), time)
     return enriched.model_dump_json(exclude_none=True).encode()
 
 

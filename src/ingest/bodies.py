@@ -10,6 +10,7 @@ from typing import Any
 from common.domain.strict_json import Refused, decode, shown
 from common.errors import FieldError, InvalidRequestError, TooLargeError
 from common.http import Request
+from ingest.plain_events import items_of, read_plain
 from ingest.routes import Target
 from ingest.submission import Sent, Submission
 
@@ -77,12 +78,14 @@ def _native(data: bytes, target: Target, request: Request) -> Submission:
     if target.event_type is None and (kind := _cloud_event(content_type, request)):
         return _from_cloud(data, kind, request)
     if content_type in _JSON_LINES:
-        return _lines(data)
+        return _lines(data, target)
+    if (array := _array(data, target)) is not None:
+        return array
     try:
         document = _document(data)
     except InvalidRequestError:
         if _looks_like_lines(data):
-            return _lines(data)
+            return _lines(data, target)
         raise
     if isinstance(document, dict):
         if not target.batch:
@@ -107,6 +110,20 @@ def _bounded(document: object) -> object:
     if any(isinstance(each, list) and len(each) > MAX_EVENTS for each in members):
         raise _too_many()
     return document
+
+
+def _array(data: bytes, target: Target) -> Submission | None:
+    """Read an array item by item; ``None`` when the whole body is to be read, or to be refused."""
+    # Where the path names the type, fields that are not an event's are none to refuse.
+    items = items_of(data) if target.event_type is None else None
+    if items is None:
+        return None
+    if len(items) > MAX_EVENTS:
+        raise _too_many()
+    try:
+        return Submission([Sent(read_plain(text) or decode(text)) for text in map(bytes, items)])
+    except InvalidRequestError:
+        return None
 
 
 def _many(events: list[Any]) -> Submission:
@@ -137,11 +154,13 @@ def _looks_like_lines(data: bytes) -> bool:
     return len(first) == 2 and all(line.lstrip().startswith(b"{") for line in first)
 
 
-def _lines(data: bytes) -> Submission:
+def _lines(data: bytes, target: Target) -> Submission:
     lines = list(islice(_not_blank(data), MAX_EVENTS + 1))
     if len(lines) > MAX_EVENTS:
         raise _too_many()
-    return _many([_decoded(line.strip(), "line") for line in lines])
+    plain = read_plain if target.event_type is None else lambda _text: None
+    texts = (line.strip() for line in lines)
+    return Submission([Sent(plain(text) or _decoded(text, "line")) for text in texts])
 
 
 def _not_blank(data: bytes) -> Iterator[bytes]:

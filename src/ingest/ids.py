@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping
+
+import msgspec
 
 from common.errors import FieldError, InvalidRequestError
 from common.models import IngestEvent
@@ -68,8 +69,8 @@ class KeyedIds:
 
 def _canonical(event: IngestEvent) -> bytes:
     """Spell what a client sent in one way, whatever its spelling of names, times and order."""
-    content = event.model_dump(mode="json", exclude_none=True)
-    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
+    told = {name: getattr(event, name) for name in IngestEvent.model_fields}
+    return msgspec.json.encode(told, order="sorted")
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:

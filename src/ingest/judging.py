@@ -10,10 +10,10 @@ from typing import NamedTuple
 from common.domain.enrich import (
     PLAIN,
     Arrival,
+    Enricher,
     Enrichment,
     EventTime,
     TimeLimits,
-    enriched_line,
     event_time,
 )
 from common.domain.partitions import bucket_of
@@ -71,14 +71,15 @@ class Judge:
         spare_id: Callable[[IngestEvent], str],
     ) -> None:
         self._event_type = target.event_type
-        self._arrival = arrival
+        self._received_at = arrival.received_at
         self._rules = rules
+        self._enricher = Enricher(arrival, rules.enrichment)
         self._spare_id = spare_id
 
     def of(self, position: int, sent: Sent) -> Line | Result:
         """Return the event as a line, or why it is rejected."""
         event = validate(sent.event, self._event_type)
-        if not isinstance(event, IngestEvent):
+        if isinstance(event, tuple):
             return Result(usable_id(sent.event), errors=event)
         rules = self._rules
         verdict = rules.registry.check(event)
@@ -88,14 +89,7 @@ class Judge:
         if isinstance(time, FieldError):
             return _rejected(event, time)
         event_id = event.event_id or self._spare_id(event)
-        data = enriched_line(
-            event,
-            event_id,
-            time,
-            self._arrival,
-            enrichment=rules.enrichment,
-            checked=verdict.checked,
-        )
+        data = self._enricher.line(event, event_id, time, verdict.checked)
         if len(data) > MAX_EVENT_BYTES:
             message = f"an event may take at most {MAX_EVENT_BYTES} bytes (256 KB) of JSON"
             return _rejected(event, FieldError("event", EVENT_TOO_LARGE, message))
@@ -105,11 +99,11 @@ class Judge:
 
     def _time(self, event: IngestEvent, sent: Sent) -> EventTime | FieldError:
         clocked = event.model_copy(update={"sent_at": None}) if sent.own_clock else event
-        time = event_time(clocked, self._arrival.received_at, self._rules.limits)
+        time = event_time(clocked, self._received_at, self._rules.limits)
         if isinstance(time, FieldError) and self._event_type is not None:
             # Who posts to a type's own path (a webhook, a form) rarely knows our limits: the
             # event counts when it came, and keeps what it said as its original timestamp.
-            return EventTime(self._arrival.received_at, event.timestamp, "received")
+            return EventTime(self._received_at, event.timestamp, "received")
         return time
 
 

@@ -10,7 +10,7 @@ Client libraries are told of a batch as a whole; what they sent and we rejected 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import inf
@@ -124,8 +124,12 @@ def _spare_ids(
     """Return what names the events without an id, called once for each in their order."""
     if key is not None:
         return KeyedIds(arrival.source, key).of
-    entropy = deps.entropy(count * ENTROPY_BYTES)
-    ids = iter(time_ordered_ids(to_ms(arrival.received_at), entropy))
+
+    def made() -> Iterator[str]:  # when the first is asked for: most batches bring their own
+        entropy = deps.entropy(count * ENTROPY_BYTES)
+        yield from time_ordered_ids(to_ms(arrival.received_at), entropy)
+
+    ids = made()
     return lambda _event: next(ids)
 
 

@@ -15,7 +15,8 @@ class Sent(NamedTuple):
     """
 
     event: object
-    """The event as decoded, or the :class:`common.errors.FieldError` that kept it from being so."""
+    """The event as decoded, or the :class:`common.errors.FieldError` that kept it from being so, or
+    the :class:`common.models.IngestEvent` where it was plain to see."""
     original: object = None
     """The message as it came, for quarantine; ``None`` when ``event`` is just that."""
     own_clock: bool = False

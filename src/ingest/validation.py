@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import AliasChoices, TypeAdapter, ValidationError
@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 from common.domain.strict_json import find_violation, shown
 from common.errors import FieldError
 from common.models import EventId, IngestEvent
+from ingest.plain_events import PlainEvent
 
 MAX_ERRORS_PER_EVENT = 10
 """A client that sends hundreds of unknown fields is told of the first ones."""
@@ -51,24 +52,26 @@ FIELD_OF: Mapping[str, str] = _names()
 """Every name a client may use, and the field it means."""
 
 
-def validate(raw: object, event_type: str | None = None) -> IngestEvent | Sequence[FieldError]:
+def validate(raw: object, event_type: str | None = None) -> IngestEvent | tuple[FieldError, ...]:
     """Read one event, or tell everything that is wrong with it.
 
     Parameters
     ----------
     raw
-        The event as decoded, or the error that kept it from being decoded.
+        The event as decoded, or the error that kept it from being decoded, or the event itself.
     event_type
         The type in the path. With one, fields that are not an event's become its properties,
         and so do ``event_type``, ``type`` and ``action``, which have nothing else to say.
 
     Returns
     -------
-    IngestEvent or Sequence[FieldError]
+    IngestEvent or tuple[FieldError, ...]
         The errors name each field as the client spelled it, and never its value.
     """
     if isinstance(raw, FieldError):
         return (raw,)
+    if isinstance(raw, PlainEvent):
+        return raw
     if violation := find_violation(raw):
         return (violation,)
     event: dict[str, Any] = raw  # type: ignore[assignment]  # find_violation lets no other pass

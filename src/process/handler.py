@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
 
 from common.adapters.calls import CLIENT_CONFIG
 from common.adapters.event_index import DynamoEventIndex
@@ -26,12 +27,16 @@ from process.index import EventIndex
 from process.service import Deps, Outcome, process
 from process.sessions import Sessions
 
+_UNCHECKED = CLIENT_CONFIG.merge(Config(parameter_validation=False))
+"""botocore's check of each attribute of each item takes longer than to spell and to send them, and
+the items are made here from checked events. DynamoDB refuses what botocore would have refused."""
+
 
 @cache
 def deps() -> Deps:
     """Build the outside world, once per execution environment."""
     config = ProcessConfig.from_env()
-    dynamodb = boto3.client("dynamodb", config=CLIENT_CONFIG)
+    dynamodb = boto3.client("dynamodb", config=_UNCHECKED)
     retention = timedelta(days=config.metric_retention_days)
     rules = SessionRules.of(config.session_gap_minutes, config.session_retention_days)
     store = DynamoSessionStore(dynamodb, config.sessions_table, rules)

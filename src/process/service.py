@@ -14,7 +14,7 @@ from typing import Any
 
 from common.domain.decode import StreamBatch, StreamLine, decode_batch, position_of
 from common.domain.keys import lake_key
-from common.domain.windows import hour_of
+from common.domain.windows import HOUR, from_ms, hour_of
 from common.errors import StoreError, ThrottledError
 from common.ports.hours import HourMarks
 from common.ports.lake import Lake, LakeObject
@@ -94,8 +94,16 @@ def _write(batch: StreamBatch, deps: Deps) -> int:
 def lines_by_hour(lines: Sequence[StreamLine]) -> dict[datetime, list[StreamLine]]:
     """Group lines by the hour of event time, the hours in order."""
     hours: dict[datetime, list[StreamLine]] = {}
+    same: list[StreamLine] = []
+    begin = end = from_ms(0)
     for line in lines:
-        hours.setdefault(hour_of(line.event.timestamp), []).append(line)
+        at = line.event.timestamp
+        # Most lines are of the hour of the line before.
+        if not begin <= at < end:
+            begin = hour_of(at)
+            end = begin + HOUR
+            same = hours.setdefault(begin, [])
+        same.append(line)
     return dict(sorted(hours.items()))
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from common.domain.windows import rfc3339
 from common.errors import PoisonLineError
@@ -19,8 +20,7 @@ MANY_BAD_LINES = "many_bad_lines"
 """Reason of a record that is kept whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """Where a record stands: sequence numbers order the records of one shard."""
 
     stream: str
@@ -83,18 +83,21 @@ def _spelled(many: ManyLines) -> dict[str, Any]:
 class BadLines:
     """Gathers the bad lines of one record, in order, in little memory however many there are."""
 
+    __slots__ = ("_arrived_at", "_first", "_in_range", "_position", "_ranges", "_reasons")
+
     def __init__(self, position: Position, arrived_at: datetime | None) -> None:
         self._position = position
         self._arrived_at = arrived_at
         self._first: list[BadLine] = []
-        self._reasons: Counter[str] = Counter()
+        # No Counter: most records have no bad line, and to make one takes as long as to read one.
+        self._reasons: dict[str, int] = {}
         self._ranges: list[tuple[int, int]] = []
         self._in_range = False
 
     def add(self, line: int, error: PoisonLineError, raw: bytes) -> None:
         """Note a bad line."""
         [problem] = error.errors
-        self._reasons[problem.rule] += 1
+        self._reasons[problem.rule] = self._reasons.get(problem.rule, 0) + 1
         begin = self._ranges.pop()[0] if self._in_range else line
         self._ranges.append((begin, line))
         self._in_range = True
@@ -116,7 +119,7 @@ class BadLines:
         record
             The bytes of the whole record.
         """
-        if self._reasons.total() <= MAX_BAD_LINES:
+        if not self._reasons or sum(self._reasons.values()) <= MAX_BAD_LINES:
             return self._first
         many = ManyLines(self._reasons, tuple(self._ranges))
         whole = replace(self._first[0], reason=MANY_BAD_LINES, field=None, raw=record, many=many)

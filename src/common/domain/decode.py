@@ -5,21 +5,22 @@ A record is NDJSON. Each line is judged alone, and by its bytes alone: a redeliv
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any
+from functools import lru_cache
+from typing import Any
 
-from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, ValidationError
+import msgspec
 
 from common.domain.bad_lines import BadLine, BadLines, Position
+from common.domain.stream_events import EventReader, StreamEvent, poison, read_any
 from common.domain.windows import from_ms
-from common.errors import FieldError, PoisonLineError
-from common.models import EnrichedEvent, EventId, EventType, SessionSource, in_utc
+from common.errors import PoisonLineError
+from common.models import SessionSource
 
 __all__ = ["BadLine", "Position", "StreamBatch", "StreamLine", "decode_batch", "position_of"]
 
@@ -32,48 +33,27 @@ REJECTED_PREFIX = b'{"rejected":'
 """How a line begins that ingest rejected and keeps: no event does."""
 _MAX_FIELD = 256
 _RULE = re.compile(r"[A-Za-z][A-Za-z0-9_:]{0,63}")
-_INT32_MAX = 2**31 - 1
-_COMPACT = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 
 
-_Instant = Annotated[AwareDatetime, AfterValidator(in_utc)]
-"""Instants outside the years 1970..9998 are poison: no key or partition can name them."""
+class StreamLine(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """A good line: its event and where it came from.
 
-
-class _StreamEvent(EnrichedEvent):
-    """An :class:`EnrichedEvent` that every later stage can store.
-
-    Ingest writes nothing else, but the stream takes records from anybody who may write to it.
+    Two lines are equal if they are the same line, whatever became known of it since.
     """
-
-    event_id: EventId
-    event_type: EventType
-    timestamp: _Instant
-    latency_ms: Annotated[FiniteFloat, Field(ge=0)] | None = None
-    original_timestamp: _Instant | None = None
-    sent_at: _Instant | None = None
-    received_at: _Instant
-    ingested_at: _Instant
-    schema_version: int = Field(ge=0, le=_INT32_MAX)
-
-
-@dataclass(frozen=True, slots=True)
-class StreamLine:
-    """A good line: its event and where it came from."""
 
     position: Position
     line: int
     """Position in the packed record, from 0; blank lines are counted."""
-    event: EnrichedEvent
+    event: StreamEvent
     properties: str | None
     """The event's properties as compact JSON text."""
     context: str | None
-    computed_session: str | None = field(default=None, compare=False)
+    computed_session: str | None = None
     """Session that the line is in, as it was known when the line was processed: a line that comes
     again is the same line, even if other events have changed its session since."""
-    arrived_at: datetime | None = field(default=None, compare=False)
+    arrived_at: datetime | None = None
     """When the stream took the record; the same at each delivery."""
-    raw: bytes = field(default=b"", compare=False, repr=False)
+    raw: bytes = b""
     """The line itself; let go of once its session is known, when nothing reads it any more."""
 
     @property
@@ -93,6 +73,16 @@ class StreamLine:
         return StreamLine(
             self.position, self.line, self.event, self.properties, self.context, session_id
         )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, StreamLine) and self._itself == other._itself
+
+    def __hash__(self) -> int:
+        return hash(self._itself)
+
+    @property
+    def _itself(self) -> tuple[object, ...]:
+        return self.position, self.line, self.event, self.properties, self.context
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +106,11 @@ def decode_batch(records: Iterable[Mapping[str, Any]]) -> StreamBatch:
     ValueError
         A record does not say where it stands in which stream: it did not come from Kinesis.
     """
+    reader = EventReader()
     lines: list[StreamLine] = []
     bad: list[BadLine] = []
     for record in records:
-        good, poison = _decode_record(record)
-        lines += good
-        bad += poison
+        bad += _decode_record(record, reader, lines)
     return StreamBatch(tuple(lines), tuple(bad))
 
 
@@ -134,13 +123,12 @@ def position_of(record: Mapping[str, Any]) -> Position:
         One of them is missing or of another form.
     """
     try:
-        resource = str(record["eventSourceARN"]).split(":", 5)[5].split("/")
+        stream = _stream_of(str(record["eventSourceARN"]))
         shard, _, _ = str(record["eventID"]).rpartition(":")
         sequence = str(record["kinesis"]["sequenceNumber"])
-        kind, stream = resource[0], resource[1]
-    except (KeyError, IndexError, TypeError):
-        kind = shard = stream = sequence = ""
-    if kind != "stream" or not (stream and shard and sequence.isascii() and sequence.isdigit()):
+    except (KeyError, TypeError):
+        shard = stream = sequence = ""
+    if not (stream and shard and sequence.isascii() and sequence.isdigit()):
         raise ValueError(
             "a record must carry eventSourceARN, eventID (shard:sequence) and "
             "kinesis.sequenceNumber (digits); is the trigger a Kinesis stream?"
@@ -148,32 +136,43 @@ def position_of(record: Mapping[str, Any]) -> Position:
     return Position(stream, shard, sequence)
 
 
-def _decode_record(record: Mapping[str, Any]) -> tuple[Sequence[StreamLine], Sequence[BadLine]]:
+@lru_cache(maxsize=16)
+def _stream_of(arn: str) -> str:
+    """Return a stream's name; empty when the ARN is none of a stream."""
+    kind, _, name = arn.split(":", 5)[-1].partition("/")
+    return name.partition("/")[0] if kind == "stream" and arn.count(":") >= 5 else ""
+
+
+def _decode_record(
+    record: Mapping[str, Any], reader: EventReader, good: list[StreamLine]
+) -> Sequence[BadLine]:
+    """Append a record's good lines, and return its bad ones."""
     position, arrived_at = position_of(record), _arrived_at(record)
-    bad = BadLines(position, arrived_at)
     data = record["kinesis"].get("data")
+    bad = BadLines(position, arrived_at)
     try:
         packed = _unpack(data)
     except PoisonLineError as error:
         raw = data.encode("utf-8", "replace") if isinstance(data, str) else b""
         bad.add(0, error, raw)
-        return (), bad.found(raw)
-    good: list[StreamLine] = []
-    lines = ((number, line) for number, line in enumerate(packed.split(b"\n")) if line.strip())
-    for nth, (number, line) in enumerate(lines):
-        if nth >= MAX_LINES:
+        return bad.found(raw)
+    read = 0
+    for number, line in enumerate(packed.split(b"\n")):
+        if not line.strip():
+            continue
+        read += 1
+        if read > MAX_LINES:
             bad.add(number, _UNREAD, line)
             continue
         try:
-            event, properties, context = _decode_line(line)
+            event = _decode_line(line, reader)
         except PoisonLineError as error:
             bad.add(number, error, line)
-        else:
-            bad.end_run()
-            good.append(
-                StreamLine(position, number, event, properties, context, None, arrived_at, line)
-            )
-    return good, bad.found(packed)
+            continue
+        bad.end_run()
+        texts = event.properties, event.context
+        good.append(StreamLine(position, number, event, *texts, None, arrived_at, line))
+    return bad.found(packed)
 
 
 def _arrived_at(record: Mapping[str, Any]) -> datetime | None:
@@ -187,30 +186,27 @@ def _arrived_at(record: Mapping[str, Any]) -> datetime | None:
 def _unpack(data: object) -> bytes:
     """Return the bytes of a record that holds at least one line."""
     if not isinstance(data, str):
-        raise _poison("missing", "data", "the record carries no data")
+        raise poison("missing", "data", "the record carries no data")
     try:
-        packed = base64.b64decode(data, validate=True)
+        packed = binascii.a2b_base64(data, strict_mode=True)
     except (binascii.Error, ValueError):
-        raise _poison("base64_invalid", "data", "the record's data is not base64") from None
+        raise poison("base64_invalid", "data", "the record's data is not base64") from None
     if not packed.strip():
-        raise _poison("empty", "data", "the record holds no line")
+        raise poison("empty", "data", "the record holds no line")
     return packed
 
 
-def _decode_line(raw: bytes) -> tuple[EnrichedEvent, str | None, str | None]:
+def _decode_line(line: bytes, reader: EventReader) -> StreamEvent:
+    event = reader.read_plain(line)
+    if event is not None:
+        return event
     try:
-        raw.decode()
+        line.decode()
     except UnicodeDecodeError:
-        raise _poison("utf8_invalid", "", "the line is not UTF-8") from None
-    if raw.startswith(REJECTED_PREFIX):
-        raise _rejected(raw)
-    try:
-        event = _StreamEvent.model_validate_json(raw)
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise _poison(first["type"], field, first["msg"]) from None
-    return event, _json("properties", event.properties), _json("context", event.context)
+        raise poison("utf8_invalid", "", "the line is not UTF-8") from None
+    if line.startswith(REJECTED_PREFIX):
+        raise _rejected(line)
+    return read_any(line)
 
 
 def _rejected(raw: bytes) -> PoisonLineError:
@@ -222,22 +218,8 @@ def _rejected(raw: bytes) -> PoisonLineError:
         rule = field = message = None
     known = isinstance(field, str) and isinstance(message, str)
     if not (known and isinstance(rule, str) and _RULE.fullmatch(rule)):
-        return _poison("rejected_invalid", "rejected", "the rejection names no rule and field")
-    return _poison(rule, field[:_MAX_FIELD], message)
+        return poison("rejected_invalid", "rejected", "the rejection names no rule and field")
+    return poison(rule, field[:_MAX_FIELD], message)
 
 
-def _json(field: str, value: dict[str, Any] | None) -> str | None:
-    """Spell an object as JSON that any reader takes; Pydantic does not look into it."""
-    if value is None:
-        return None
-    try:
-        return _COMPACT.encode(value)
-    except ValueError:
-        raise _poison("finite_number", field, "a number in it has no JSON spelling") from None
-
-
-def _poison(rule: str, field: str, message: str) -> PoisonLineError:
-    return PoisonLineError(message, errors=[FieldError(field, rule, message)])
-
-
-_UNREAD = _poison("too_many_lines", "", f"a record may hold at most {MAX_LINES} lines")
+_UNREAD = poison("too_many_lines", "", f"a record may hold at most {MAX_LINES} lines")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from pydantic_core import to_json
+import msgspec
 
 from common.domain.client_ip import IpPolicy, cut_context, stored_ip, told_ip
 from common.domain.pages import PAGE_TYPES, page_parts
-from common.domain.windows import from_ms, rfc3339, to_ms
+from common.domain.windows import rfc3339
 from common.errors import FieldError
 from common.models import SCHEMA_VERSION, EnrichedEvent, IngestEvent, TimestampSource
 
-SKEW_DEAD_BAND_MS = 60_000
+_NO_SKEW = timedelta(0)
+_TOLD = tuple(IngestEvent.model_fields)
+_NOTHING: dict[str, Any] = {}
+_encode = msgspec.json.Encoder().encode
+SKEW_DEAD_BAND = timedelta(seconds=60)
 """A client's clock this near to ours is believed, so that a re-sent event keeps its time."""
 
 
@@ -28,16 +33,22 @@ class EventTime(NamedTuple):
     source: TimestampSource
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TimeLimits:
     """How far an event's time may be from its receipt; both ends are allowed."""
 
     max_age_hours: int
     max_future_minutes: int
 
-    def hold(self, age_ms: int) -> bool:
-        """Tell whether an event of this age may come; a negative age lies in the future."""
-        return -60_000 * self.max_future_minutes <= age_ms <= 3_600_000 * self.max_age_hours
+    @cached_property
+    def oldest(self) -> timedelta:
+        """Age of the oldest event that may come."""
+        return timedelta(hours=self.max_age_hours)
+
+    @cached_property
+    def newest(self) -> timedelta:
+        """Age of the newest event that may come; it is negative, as its time lies ahead."""
+        return -timedelta(minutes=self.max_future_minutes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,20 +120,20 @@ def event_time(
     EventTime or FieldError
         The error when the time, corrected or not, is outside ``limits``.
     """
-    if event.timestamp is None:
+    told = event.timestamp
+    if told is None:
         return EventTime(received_at, None, "received")
-    received_ms, at_ms = to_ms(received_at), to_ms(event.timestamp)
+    age = received_at - told
     source: TimestampSource = "client"
-    # In whole milliseconds, because a client's nonsense can leave what a datetime can hold.
-    skew_ms = received_ms - to_ms(event.sent_at) if event.sent_at else 0
-    if abs(skew_ms) > SKEW_DEAD_BAND_MS:
-        at_ms, source = at_ms + skew_ms, "skew_corrected"
-        if at_ms > received_ms:
-            at_ms, source = received_ms, "clamped_future"
-    if not limits.hold(received_ms - at_ms):
+    skew = received_at - event.sent_at if event.sent_at else _NO_SKEW
+    if abs(skew) > SKEW_DEAD_BAND:
+        # The age, and not the time: that can leave what a datetime can hold.
+        age, source = age - skew, "skew_corrected"
+        if age < _NO_SKEW:
+            age, source = _NO_SKEW, "clamped_future"
+    if not limits.newest <= age <= limits.oldest:
         return _out_of_limits(received_at, limits, corrected=source != "client")
-    at = event.timestamp if source == "client" else from_ms(at_ms)
-    return EventTime(at, event.timestamp, source)
+    return EventTime(told if source == "client" else received_at - age, told, source)
 
 
 def _out_of_limits(received_at: datetime, limits: TimeLimits, *, corrected: bool) -> FieldError:
@@ -136,87 +147,106 @@ def _out_of_limits(received_at: datetime, limits: TimeLimits, *, corrected: bool
     )
 
 
-def enrich(
-    event: IngestEvent,
-    event_id: str,
-    time: EventTime,
-    arrival: Arrival,
-    *,
-    enrichment: Enrichment = PLAIN,
-    checked: Checked = UNCHECKED,
-) -> EnrichedEvent:
-    """Add to a client's event what only we know: its id, its time, its page and its sender.
+class Enricher:
+    """Adds to the events of one request what only we know: id, time, page and sender.
 
     Nothing that a client sends can make it fail: a part that cannot be found out is left out.
+
+    Parameters
+    ----------
+    arrival
+        What the events have in common.
+    enrichment
+        How they are enriched.
     """
-    return EnrichedEvent(
-        **_fields(event, event_id, time, arrival, enrichment=enrichment, checked=checked)
-    )
+
+    def __init__(self, arrival: Arrival, enrichment: Enrichment = PLAIN) -> None:
+        self._arrival = arrival
+        self._enrichment = enrichment
+        self._arrived = {
+            "source": arrival.source,
+            "received_at": arrival.received_at,
+            "ingested_at": arrival.ingested_at,
+            "schema_version": SCHEMA_VERSION,
+        }
+        self._tail = _tail(self._arrived)
+
+    def event(
+        self, event: IngestEvent, event_id: str, time: EventTime, checked: Checked = UNCHECKED
+    ) -> EnrichedEvent:
+        """Return the event as everybody after ingest knows it."""
+        fields = self._own(event, event_id, time, checked) | self._arrived
+        return EnrichedEvent.model_validate(fields if event.context else fields | self._sender)
+
+    def line(
+        self, event: IngestEvent, event_id: str, time: EventTime, checked: Checked = UNCHECKED
+    ) -> bytes:
+        """Return :meth:`event` as the stream carries it: compact JSON.
+
+        Every field was checked as the event came in, so that to make the model only to write it
+        out again would double the cost of an event; and what the events of a request share is
+        spelled once. A test holds both to one result.
+        """
+        own = _encode(self._own(event, event_id, time, checked))
+        return own[:-1] + (self._tail if event.context else self._tail_with_sender)
+
+    @cached_property
+    def _sender(self) -> dict[str, Any]:
+        """Agent and address of the request, for events whose context cannot name others."""
+        _, ip = self._addresses(None)
+        return {**self._client({}), **({"ip": ip} if ip else {})}
+
+    @cached_property
+    def _tail_with_sender(self) -> bytes:
+        return _tail(self._arrived | self._sender)
+
+    def _own(
+        self, event: IngestEvent, event_id: str, time: EventTime, checked: Checked
+    ) -> dict[str, Any]:
+        """Return the fields of an event, without what all of them share."""
+        fields = {name: value for name in _TOLD if (value := getattr(event, name)) is not None}
+        fields["event_id"] = event_id
+        fields["timestamp"], fields["timestamp_source"] = time.timestamp, time.source
+        fields["is_error"] = bool(event.is_error) or event.event_type in self._arrival.error_types
+        if time.original is not None:
+            fields["original_timestamp"] = time.original
+        if checked.schema is not None:
+            fields |= {"event_schema": checked.schema, "schema_violation": checked.violation}
+        context, is_page = event.context or _NOTHING, event.event_type in PAGE_TYPES
+        try:
+            fields |= page_parts(context, event.properties or _NOTHING, is_page=is_page)
+        except Exception:
+            self._enrichment.failed("page")
+        if context:
+            fields |= self._client(context)
+            fields["context"], fields["ip"] = self._addresses(context)
+        return fields
+
+    def _client(self, context: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return client_parts(context, self._arrival.client, self._enrichment.facts)
+        except Exception:
+            self._enrichment.failed("client")
+            return {}
+
+    def _addresses(
+        self, context: dict[str, Any] | None
+    ) -> tuple[dict[str, Any] | None, str | None]:
+        """Return context and address as they may be stored; when in doubt, without both."""
+        ip, policy = self._arrival.client.ip, self._enrichment.ip
+        try:
+            own = stored_ip(ip, policy) if ip else None
+            if not context:
+                return context, own
+            return cut_context(context, policy), told_ip(context, policy) or own
+        except Exception:
+            self._enrichment.failed("ip")
+            return None, None
 
 
-def enriched_line(
-    event: IngestEvent,
-    event_id: str,
-    time: EventTime,
-    arrival: Arrival,
-    *,
-    enrichment: Enrichment = PLAIN,
-    checked: Checked = UNCHECKED,
-) -> bytes:
-    """Return :func:`enrich`'s event as the stream carries it: compact JSON.
-
-    Every field was checked as the event came in, so that to make the model only to write it out
-    again would double the cost of an event. A test holds both to one result.
-    """
-    return to_json(_fields(event, event_id, time, arrival, enrichment=enrichment, checked=checked))
-
-
-def _fields(
-    event: IngestEvent,
-    event_id: str,
-    time: EventTime,
-    arrival: Arrival,
-    *,
-    enrichment: Enrichment,
-    checked: Checked,
-) -> dict[str, Any]:
-    """Return the fields of the enriched event that have a value."""
-    context, properties = event.context or {}, event.properties or {}
-    fields: dict[str, Any] = {
-        "event_id": event_id,
-        "event_type": event.event_type,
-        "timestamp": time.timestamp,
-        "timestamp_source": time.source,
-        "source": arrival.source,
-        "is_error": bool(event.is_error) or event.event_type in arrival.error_types,
-        "received_at": arrival.received_at,
-        "ingested_at": arrival.ingested_at,
-        "schema_version": SCHEMA_VERSION,
-    }
-    kept, ip = _address(event.context, arrival.client.ip, enrichment)
-    optional = {
-        "user_id": event.user_id,
-        "anonymous_id": event.anonymous_id,
-        "session_id": event.session_id,
-        "latency_ms": event.latency_ms,
-        "properties": event.properties,
-        "context": kept,
-        "ip": ip,
-        "original_timestamp": time.original,
-        "sent_at": event.sent_at,
-        "event_schema": checked.schema,
-        "schema_violation": checked.violation,
-    }
-    fields |= {name: value for name, value in optional.items() if value is not None}
-    try:
-        fields |= page_parts(context, properties, is_page=event.event_type in PAGE_TYPES)
-    except Exception:
-        enrichment.failed("page")
-    try:
-        fields |= client_parts(context, arrival.client, enrichment.facts)
-    except Exception:
-        enrichment.failed("client")
-    return fields
+def _tail(fields: Mapping[str, Any]) -> bytes:
+    """Spell fields as the rest of an object that has others before them."""
+    return b"," + _encode(fields)[1:]
 
 
 def client_parts(
@@ -230,17 +260,3 @@ def client_parts(
         if isinstance(told := context.get(name), str) and told:
             return facts(told)
     return facts(client.user_agent) if client.user_agent else {}
-
-
-def _address(
-    context: dict[str, Any] | None, ip: str | None, enrichment: Enrichment
-) -> tuple[dict[str, Any] | None, str | None]:
-    """Return the context and the address as they may be stored; when in doubt, without both."""
-    try:
-        own = stored_ip(ip, enrichment.ip) if ip else None
-        if not context:
-            return context, own
-        return cut_context(context, enrichment.ip), told_ip(context, enrichment.ip) or own
-    except Exception:
-        enrichment.failed("ip")
-        return None, None

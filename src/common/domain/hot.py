@@ -8,16 +8,20 @@ what the window holds is a function of its mark alone: of neither batches nor re
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import msgspec
+
 from common.domain.decode import StreamLine
 from common.domain.histogram import Histogram
 from common.domain.keys import OTHER_TYPES, hot_pk, hot_sk, sequence_mark
-from common.domain.windows import HOUR, hour_of, metric_window_of
+from common.domain.windows import HOUR, METRIC_WINDOW, from_ms, hour_of, to_ms
 from common.models import EnrichedEvent
 
+_WINDOW_MS = METRIC_WINDOW // timedelta(milliseconds=1)
 MAX_LATENCY_BYTES = 310_000
 """Bytes of a window's histograms from which on no further latency is taken into them.
 
@@ -68,8 +72,7 @@ class HotWindow:
     """:func:`common.domain.keys.sequence_mark` of the last record that is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True, gc=False):
     """What the counters take from an event."""
 
     event_type: str
@@ -77,8 +80,7 @@ class Sample:
     latency_ms: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RecordSamples:
+class RecordSamples(msgspec.Struct, frozen=True, gc=False):
     """What one record adds to one window: counted whole or not at all."""
 
     mark: str
@@ -107,17 +109,23 @@ def by_window(lines: Iterable[StreamLine]) -> dict[WindowKey, list[RecordSamples
     dict
         The windows in order of time; for each one its records in order of their marks.
     """
-    grouped: dict[WindowKey, dict[str, list[Sample]]] = {}
+    grouped: dict[tuple[int, str, str], dict[str, list[Sample]]] = {}
+    marks: dict[str, str] = {}
     for line in lines:
         event, at = line.event, line.position
         if is_hot(event):
-            key = WindowKey(metric_window_of(event.timestamp), at.stream, at.shard)
+            mark = marks.get(at.sequence)
+            if mark is None:
+                mark = marks[at.sequence] = sequence_mark(at.sequence)
             sample = Sample(event.event_type, event.is_error, event.latency_ms)
-            records = grouped.setdefault(key, {})
-            records.setdefault(sequence_mark(at.sequence), []).append(sample)
+            window = to_ms(event.timestamp) // _WINDOW_MS
+            records = grouped.setdefault((window, at.stream, at.shard), {})
+            records.setdefault(mark, []).append(sample)
     return {
-        key: [RecordSamples(mark, tuple(grouped[key][mark])) for mark in sorted(grouped[key])]
-        for key in sorted(grouped, key=lambda key: (key.start, key.stream, key.shard))
+        WindowKey(from_ms(number * _WINDOW_MS), stream, shard): [
+            RecordSamples(mark, tuple(samples)) for mark, samples in sorted(records.items())
+        ]
+        for (number, stream, shard), records in sorted(grouped.items())
     }
 
 
@@ -153,14 +161,18 @@ def counted(
     types = dict(window.types) if window else {}
     named = len(types) - (OTHER_TYPES in types)
     latencies: list[tuple[str, float]] = []
+    counts, errors = Counter[str](), Counter[str]()
     for sample in (sample for record in records for sample in record.samples):
         name = sample.event_type
-        if name not in types:
+        if name not in types and name not in counts:
             name, named = (name, named + 1) if named < max_types else (OTHER_TYPES, named)
-        old = types.get(name, TypeCount(0, 0))
-        types[name] = TypeCount(old.count + 1, old.errors + sample.is_error, old.latency)
+        counts[name] += 1
+        errors[name] += sample.is_error
         if sample.latency_ms is not None:
             latencies.append((name, sample.latency_ms))
+    for name, count in counts.items():
+        old = types.get(name, TypeCount(0, 0))
+        types[name] = TypeCount(old.count + count, old.errors + errors[name], old.latency)
     return HotWindow(_with_latencies(types, latencies), records[-1].mark)
 
 

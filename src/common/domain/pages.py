@@ -88,8 +88,8 @@ def _texts(source: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any
     """Take the texts among the members of ``source`` that ``names`` has a field for."""
     return {
         names[name]: text
-        for name in names.keys() & source.keys()
-        if isinstance(text := source[name], str) and text
+        for name, text in source.items()
+        if name in names and isinstance(text, str) and text
     }
 
 

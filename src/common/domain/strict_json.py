@@ -29,8 +29,8 @@ _SHOWN_NAME_BYTES = 64
 _SHOWN_PATH_BYTES = 128
 _ESCAPED = frozenset('"\\')
 _INT64_DIGITS = 20
-_INT64_MAX = 2**63 - 1
-_INT64_MIN = -(2**63)
+INT64_MAX = 2**63 - 1
+INT64_MIN = -(2**63)
 _UNWANTED = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff]")
 
 Trail: TypeAlias = "tuple[Trail, str | int] | None"
@@ -207,7 +207,7 @@ def _text(text: str) -> Refused | None:
 
 _CHECKS: dict[type, Callable[[Any], Refused | None]] = {
     str: _text,
-    int: lambda number: None if _INT64_MIN <= number <= _INT64_MAX else _TOO_BIG,
+    int: lambda number: None if INT64_MIN <= number <= INT64_MAX else _TOO_BIG,
     float: lambda number: None if isfinite(number) else _NOT_FINITE,
     Refused: lambda refused: refused,
 }

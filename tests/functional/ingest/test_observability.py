@@ -87,7 +87,7 @@ def test_an_enrichment_that_fails_is_counted_and_costs_no_event(
     ]
     assert answer.status == 200
     assert len(sink.events()) == 3
-    assert first["EnrichmentsFailed"] == [2.0]
+    assert first["EnrichmentsFailed"] == [1.0]  # what events have from their request, once
     assert "EnrichmentsFailed" not in second
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import random
 from collections.abc import Sequence
 from datetime import timedelta
@@ -92,5 +93,5 @@ def test_what_was_sent_is_what_is_read(post: Post, sink: MemorySink) -> None:
     post({"event_type": "x", "event_id": "e", "properties": properties})
 
     [line] = as_delivered(sink.stored).lines
-    assert line.event.properties == properties
+    assert json.loads(line.event.properties or "") == properties
     assert line.event.received_at == line.event.timestamp == NOON

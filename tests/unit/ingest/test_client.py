@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common.domain import enrich as enriching
 from common.domain.client_ip import IpPolicy
-from common.domain.enrich import Arrival, Checked, Client, Enrichment, EventTime, enrich
+from common.domain.enrich import Arrival, Checked, Client, Enricher, Enrichment, EventTime
 from common.models import EnrichedEvent, IngestEvent
 from fakes.ingest_builders import NOON
 
@@ -32,7 +32,7 @@ def enriched(
     **fields: Any,
 ) -> EnrichedEvent:
     event = IngestEvent.model_validate({"event_type": "x", "context": context} | fields)
-    return enrich(event, "e", TIME, arrival, enrichment=Enrichment(family_of, policy))
+    return Enricher(arrival, Enrichment(family_of, policy)).event(event, "e", TIME)
 
 
 @pytest.mark.parametrize("name", ["userAgent", "user_agent"])
@@ -88,7 +88,7 @@ def test_else_the_address_is_the_requests(
 def test_without_a_policy_no_address_is_stored() -> None:
     event = IngestEvent.model_validate({"event_type": "x", "context": {"ip": "198.51.100.7"}})
 
-    stored = enrich(event, "e", TIME, ARRIVAL)
+    stored = Enricher(ARRIVAL).event(event, "e", TIME)
 
     assert stored.ip is None
     assert stored.context == {}
@@ -121,8 +121,8 @@ def test_a_part_that_fails_is_left_out_and_counted_and_the_event_is_kept(
         {"event_type": "x", "user_id": "u", "context": {"ip": "198.51.100.7"}}
     )
 
-    stored = enrich(
-        event, "e", TIME, ARRIVAL, enrichment=Enrichment(broken, "truncated", failed.append)
+    stored = Enricher(ARRIVAL, Enrichment(broken, "truncated", failed.append)).event(
+        event, "e", TIME
     )
 
     assert (stored.event_id, stored.user_id) == ("e", "u")
@@ -138,7 +138,7 @@ def test_one_part_that_fails_spoils_no_other() -> None:
         {"event_type": "x", "context": {"page": {"title": "T"}, "ip": "198.51.100.7"}}
     )
 
-    stored = enrich(event, "e", TIME, ARRIVAL, enrichment=Enrichment(broken, "truncated"))
+    stored = Enricher(ARRIVAL, Enrichment(broken, "truncated")).event(event, "e", TIME)
 
     assert (stored.page_title, stored.ip, stored.ua_family) == ("T", "198.51.100.0", None)
 
@@ -146,8 +146,8 @@ def test_one_part_that_fails_spoils_no_other() -> None:
 def test_the_registrys_word_is_stored_with_the_event() -> None:
     event = IngestEvent.model_validate({"event_type": "order"})
 
-    stored = enrich(
-        event, "e", TIME, ARRIVAL, checked=Checked("order/2", "properties.total: minimum")
+    stored = Enricher(ARRIVAL).event(
+        event, "e", TIME, Checked("order/2", "properties.total: minimum")
     )
 
     assert stored.event_schema == "order/2"

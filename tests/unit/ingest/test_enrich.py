@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.domain.enrich import Arrival, EventTime, enrich, event_time
+from common.domain.enrich import Arrival, Enricher, EventTime, event_time
 from common.domain.pages import page_parts
 from common.errors import FieldError
 from common.models import IngestEvent
@@ -120,7 +120,9 @@ def test_an_event_is_an_error_by_its_flag_or_its_type(
 ) -> None:
     event = an_event(**fields)
 
-    assert enrich(event, "e", EventTime(NOON, None, "received"), ARRIVAL).is_error is expected
+    assert (
+        Enricher(ARRIVAL).event(event, "e", EventTime(NOON, None, "received")).is_error is expected
+    )
 
 
 def test_keeps_what_the_client_sent_and_adds_what_only_we_know() -> None:
@@ -134,7 +136,7 @@ def test_keeps_what_the_client_sent_and_adds_what_only_we_know() -> None:
         context={"page": {"title": "Home", "url": "https://shop.example/"}},
     )
 
-    found = enrich(event, "e1", EventTime(NOON - HOUR, NOON, "client"), ARRIVAL)
+    found = Enricher(ARRIVAL).event(event, "e1", EventTime(NOON - HOUR, NOON, "client"))
 
     assert found.model_dump(exclude_none=True) == {
         "event_id": "e1",
@@ -300,7 +302,9 @@ def test_the_properties_of_a_page_view_are_its_page() -> None:
 def test_only_a_page_views_title_is_a_page_title(event_type: str, title: str | None) -> None:
     event = an_event(event_type=event_type, properties=PAGE)
 
-    assert enrich(event, "e", EventTime(NOON, None, "received"), ARRIVAL).page_title == title
+    assert (
+        Enricher(ARRIVAL).event(event, "e", EventTime(NOON, None, "received")).page_title == title
+    )
 
 
 URLS = st.one_of(

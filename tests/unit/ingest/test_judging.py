@@ -14,10 +14,9 @@ from common.domain.enrich import (
     Arrival,
     Checked,
     Client,
+    Enricher,
     Enrichment,
     EventTime,
-    enrich,
-    enriched_line,
     event_time,
 )
 from common.models import EnrichedEvent, IngestEvent
@@ -58,9 +57,10 @@ def test_the_line_is_the_enriched_event() -> None:
         time = event_time(event, NOON, LIMITS)
         assert isinstance(time, EventTime)
         checked = rng.choice([Checked(), Checked("x/1", "properties.a: type")])
-        whole = enrich(event, "id", time, arrival, enrichment=ENRICHMENT, checked=checked)
+        enricher = Enricher(arrival, ENRICHMENT)
+        whole = enricher.event(event, "id", time, checked)
 
-        line = enriched_line(event, "id", time, arrival, enrichment=ENRICHMENT, checked=checked)
+        line = enricher.line(event, "id", time, checked)
 
         assert EnrichedEvent.model_validate_json(line) == whole
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import FieldError
+from ingest import sdk_receipts
 from ingest.receipts import EVENT_TOO_LARGE, Receipt, Result, receipt
 
 BAD = FieldError("user_id", "wrong_type", "user_id must be text")
@@ -107,3 +108,18 @@ def test_an_event_that_was_not_acknowledged_is_told_its_id_to_be_sent_again(fail
     assert 1 <= int(made.response.headers["retry-after"]) <= 5
     assert body_of(made)["code"] == failure
     assert body_of(made)["event_id"] == "e1"
+
+
+@pytest.mark.parametrize("failure", ["throttled", "store_failed"])
+@pytest.mark.parametrize(
+    ("results", "status"), [([ACCEPTED, REJECTED], 503), ([REJECTED, REJECTED], 400)]
+)
+def test_both_answers_of_a_whole_say_alike_when_what_was_rejected_is_lost(
+    results: list[Result], status: int, failure: Any
+) -> None:
+    ours = receipt(results, "r-1", single=False, whole=True, lost=failure).response
+    theirs = sdk_receipts.receipt(results, failure, "segment", "r-1").response
+
+    assert (ours.status, theirs.status) == (status, status)
+    codes = [cast("dict[str, Any]", each.body)["code"] for each in (ours, theirs)]
+    assert codes == ([failure] * 2 if status == 503 else ["invalid_request"] * 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,15 +13,17 @@ import pytest
 from common.domain.bad_lines import BadLine
 from common.domain.client_ip import IpPolicy
 from common.domain.decode import REJECTED_PREFIX, decode_batch
-from common.domain.enrich import Arrival
+from common.domain.enrich import Arrival, Client
 from common.domain.partitions import Pack
 from common.domain.strict_json import decode
 from common.errors import FieldError
+from common.http import Request
 from fakes.ingest_builders import NOON
 from ingest.receipts import Result
 from ingest.rejected import MAX_PACK_BYTES, MAX_RAW_BYTES, packs
 from ingest.routes import Target
 from ingest.submission import Sent
+from ingest.surfaces import amplitude, segment
 
 ARRIVAL = Arrival(NOON, NOON, "k1", frozenset())
 WHY = FieldError("event", "missing", "event is required")
@@ -66,6 +69,55 @@ def test_a_rejected_message_is_buried_with_its_reason_and_whole() -> None:
         "event_id": "m1",
     }
     assert json.loads(kept(line)["raw"]) == MESSAGE
+
+
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+SENT_AT = "2026-02-20T10:00:00.000Z"
+
+
+@pytest.mark.parametrize(
+    ("surface", "document"),
+    [
+        pytest.param(segment, {"batch": [MESSAGE], "sentAt": SENT_AT}, id="segment, unread"),
+        pytest.param(
+            segment,
+            {"batch": [MESSAGE | {"event": "x", "sentAt": SENT_AT}]},
+            id="segment, read and rejected later",
+        ),
+        pytest.param(
+            amplitude, {"events": [MESSAGE], "client_upload_time": SENT_AT}, id="amplitude, unread"
+        ),
+        pytest.param(
+            amplitude,
+            {"events": [MESSAGE | {"event_type": "x"}], "client_upload_time": SENT_AT},
+            id="amplitude, read and rejected later",
+        ),
+    ],
+)
+def test_what_the_request_said_is_kept_beside_a_message_and_not_in_it(
+    surface: Any, document: dict[str, Any]
+) -> None:
+    request = Request("POST", "/", b"", NOON, "r-1")
+    [sent] = surface.read(document, Target("segment", batch=True), request).events
+    client = Client(AGENT * 20)
+    pair, arrival = (sent, Result(None, errors=[WHY])), replace(ARRIVAL, client=client)
+
+    [line] = buried(packs([pair], Target("segment"), arrival, request_id="r-1", buckets=8))
+
+    told = kept(line)["rejected"]
+    assert told["sent_at"] == SENT_AT
+    assert told["user_agent"] == (AGENT * 20)[:512]
+    assert "own_clock" not in told
+    assert AGENT not in kept(line)["raw"]
+
+
+def test_a_server_is_kept_as_one_whose_clock_is_believed() -> None:
+    request = Request("POST", "/api/s/s2s/track", b"", NOON, "r-1")
+    [sent] = segment.read(MESSAGE, Target("segment", kind="track"), request).events
+
+    [line] = buried(packed((sent, Result(None, errors=[WHY]))))
+
+    assert kept(line)["rejected"]["own_clock"] is True
 
 
 def test_an_event_without_an_original_is_its_own() -> None:

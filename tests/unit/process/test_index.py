@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import replace
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,11 +19,11 @@ from common.domain.event_index import (
     event_key,
     object_names,
     place_of,
-    rejections,
 )
 from common.domain.packing import MAX_PACKED_BYTES, packed, unpacked
+from common.domain.rejections import MAX_REJECTIONS, rejections
 from common.errors import ConditionLostError
-from common.ports.event_index import EventIndexStore, IndexWritten
+from common.ports.event_index import EventIndexStore, IndexChange, IndexWritten
 from fakes.event_index import MemoryEventIndex, a_rejected_entry
 from process.index import EventIndex
 from process.service import lake_objects, lines_by_hour
@@ -45,13 +46,13 @@ def rejected(event_id: object = "e-1", source: object = "public", **more: Any) -
     return json.dumps({"rejected": why | more, "raw": '{"a":1}'}, separators=(",", ":")).encode()
 
 
-def batch(*lines: bytes, sequence: int = 100, days: float = 0) -> StreamBatch:
-    record = {
+def batch(*lines: bytes, sequence: int = 100, days: float | None = 0) -> StreamBatch:
+    record: dict[str, Any] = {
         "eventSourceARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/events",
         "eventID": f"shardId-000000000000:{sequence}",
         "kinesis": {
             "sequenceNumber": str(sequence),
-            "approximateArrivalTimestamp": ARRIVED_S + days * DAY_S,
+            **({} if days is None else {"approximateArrivalTimestamp": ARRIVED_S + days * DAY_S}),
             "data": base64.b64encode(b"\n".join(lines)).decode(),
         },
     }
@@ -167,6 +168,19 @@ def test_rejected_lines_of_a_record_that_is_kept_whole_are_found(store: MemoryEv
     }
 
 
+def test_of_a_record_of_nothing_but_rejections_the_first_are_found(store: MemoryEventIndex) -> None:
+    given = batch(
+        *(b"nonsense" for _ in range(50)), *(rejected(f"e-{n}") for n in range(3_000)), a_line()
+    )
+
+    assert kept(store, given) == [3_050]
+    assert store.transactions == MAX_REJECTIONS / 100
+    assert kept(store, given) == [3_050]
+    assert len(store.entries) == MAX_REJECTIONS
+    assert entry(store).state == "stored"
+    assert EventKey("public", f"e-{MAX_REJECTIONS - 1}") in store.entries
+
+
 @pytest.mark.parametrize("days", [0.5, 13.99])
 def test_within_the_window_an_event_is_known_again(store: MemoryEventIndex, days: float) -> None:
     kept(store, batch(a_line()))
@@ -186,9 +200,7 @@ def test_after_the_window_an_event_is_another_one_each_time_it_comes(
 
 
 def test_a_line_without_an_arrival_goes_by_its_receipt(store: MemoryEventIndex) -> None:
-    [line] = batch(a_line()).lines
-
-    assert EventIndex(store, RULES).admit([replace(line, arrived_at=None)], ()) == (line,)
+    assert kept(store, batch(a_line(), days=None)) == [0]
     assert entry(store).arrived_ms == entry(store).received_ms
 
 
@@ -197,7 +209,8 @@ def test_what_no_key_can_name_goes_on_without_an_entry(
     store: MemoryEventIndex, source: str
 ) -> None:
     [line] = batch(a_line()).lines
-    strange = replace(line, event=line.event.model_copy(update={"source": source}))
+    event = SimpleNamespace(source=source, event_id="e-1", timestamp=line.event.timestamp)
+    strange: Any = SimpleNamespace(event=event, position=line.position, line=0)
 
     assert EventIndex(store, RULES).admit([strange], ()) == (strange,)
     assert store.entries == {}
@@ -293,6 +306,23 @@ def test_ordinary_batches_take_one_transaction_and_redeliveries_too(
     assert store.transactions == 1
     kept(store, given)
     assert store.transactions == 2
+
+
+class OneAtATime(MemoryEventIndex):
+    """Tells one lost condition a call, as a table that is throttled for the others does."""
+
+    def write(self, changes: Sequence[IndexChange]) -> IndexWritten:
+        written = super().write(changes)
+        lost = dict(list(written.lost.items())[:1])
+        return IndexWritten(written.done, lost)
+
+
+def test_a_batch_settles_as_long_as_each_write_settles_an_event() -> None:
+    store = OneAtATime()
+    given = batch(*(a_line(f"e-{number}") for number in range(50)))
+    kept(store, given)
+
+    assert kept(store, given) == list(range(50))
 
 
 class NeverDone(EventIndexStore):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -113,9 +114,8 @@ def test_another_reader_finds_the_same_values(tmp_path: Any) -> None:
 
 def test_a_null_where_none_may_be_is_refused() -> None:
     line = a_line()
-    broken = StreamLine(
-        line.position, 0, line.event.model_copy(update={"event_id": None}), None, None
-    )
+    event = msgspec.structs.replace(line.event, event_id=None)
+    broken = StreamLine(line.position, 0, event, None, None)
 
     with pytest.raises(pa.ArrowInvalid, match="event_id"):
         encode((broken,))
