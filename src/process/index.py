@@ -17,23 +17,28 @@ from common.domain.event_index import (
     is_kept,
     key_of,
     object_names,
-    rejections,
     replaces,
 )
+from common.domain.rejections import rejections
 from common.errors import ConditionLostError
 from common.ports.event_index import EventIndexStore, IndexChange
 
 _TRIES = 8
-"""An event is lost to another line once; more often only where writers race for it."""
+"""Writes in a row that settled no event. An event is lost to another line once; more often only
+where writers race for it."""
 
 
 class EventIndex:
     """Claims events for the lines of a batch, and leaves out the lines that came too late.
 
     Guarantee: of all lines with one source and event id, the same one is kept at every delivery,
-    whatever is delivered again, in whatever batches; and a line is left out only if another one
-    is kept that was sent under its name. It holds within the window of the rules, and beyond it
-    a line is an event of its own.
+    whatever is delivered again, in whatever batches, of whichever shards and flows; and a line is
+    left out only if another one is kept that was sent under its name. Beside it only replayed
+    lines of its instants are kept: copies in its hour, which every reader drops. It holds within
+    the window of the rules, while that stays the same; beyond it a line is an event of its own.
+
+    What is known of rejected messages is an answer to questions and decides nothing: of each
+    record it is the first few, so that no record makes more claims than its events need.
     """
 
     def __init__(self, store: EventIndexStore, rules: IndexRules) -> None:
@@ -48,6 +53,7 @@ class EventIndex:
         ThrottledError, StoreError
             Some events may be claimed; give the same records again, in any batches.
         """
+        self._store.begin()
         keys = [key_of(line) for line in lines]
         owners = self._claimed(_claims(lines, keys, bad))
         kept = [
@@ -62,9 +68,9 @@ class EventIndex:
         """Write each claim unless its event has an owner; return the owners."""
         todo = {key: IndexChange(entry, None) for key, entry in claims.items()}
         owners: dict[EventKey, IndexEntry] = {}
-        for _ in range(_TRIES):
-            if not todo:
-                return owners
+        tries = 0
+        while todo and tries < _TRIES:
+            settled = len(owners)
             written = self._store.write(list(todo.values()))
             for key in written.done:
                 owners[key] = todo.pop(key).entry
@@ -76,24 +82,26 @@ class EventIndex:
                     todo[key] = IndexChange(claim, stored.stamp)
                 else:
                     owners[key] = stored
-        if not todo:
-            return owners
-        raise ConditionLostError("the index changed under each of several writes")
+            tries = 0 if len(owners) > settled else tries + 1
+        if todo:
+            raise ConditionLostError("the index changed under each of several writes")
+        return owners
 
     def _amend(
         self, wanted: Mapping[EventKey, IndexEntry], owners: Mapping[EventKey, IndexEntry]
     ) -> None:
         """Put right what entries say of objects; whoever changed one meanwhile knows better."""
         todo = {key: IndexChange(entry, owners[key].stamp) for key, entry in wanted.items()}
-        for _ in range(_TRIES):
-            if not todo:
-                return
+        tries = 0
+        while todo and tries < _TRIES:
             written = self._store.write(list(todo.values()))
-            todo = {
+            left = {
                 key: change
                 for key, change in todo.items()
                 if key not in written.done and key not in written.lost
             }
+            tries = 0 if len(left) < len(todo) else tries + 1
+            todo = left
         if todo:
             raise ConditionLostError("the index changed under each of several writes")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from common.domain.decode import StreamLine
 from common.domain.sessions import (
@@ -20,10 +20,14 @@ from common.errors import ConditionLostError
 from common.ports.sessions import Change, SessionStore
 
 _CACHED_PEOPLE = 5_000
-"""Some 15 MB of timelines; one that fell out costs a read."""
+_CACHED_PARTS = 25_000
+"""Sessions and marks of all of them. With both bounds the timelines take some 15 MB, 25 MB with the
+longest ids; one that fell out costs a read."""
 
-_TRIES = 8
-"""People are on one shard at a time, so a condition is lost to forgotten writers, once to each."""
+_TRIES = 30
+"""Writes in a row by which nobody was settled. Each time another one wrote these people: forgotten
+writers, once each, and the shards of other flows that have events of theirs, once for each of their
+batches. A batch takes several times as long as one try, so that all come through in turn."""
 
 
 class Sessions:
@@ -31,15 +35,17 @@ class Sessions:
 
     Guarantee: each record is in the timeline of each of its people once, if the records of a
     shard come in order the first time and any range that begins at or before the first unfinished
-    record may come again. That holds through crashes, lost answers, writes that land late, stale
-    memories of other execution environments, and batches with other boundaries; and where several
-    shards hold records of one person, as after a split.
+    record may come again, for as long as marks are kept after the record arrived. That holds
+    through crashes, lost answers, writes that land late, stale memories of other execution
+    environments, and batches with other boundaries; and where several shards hold records of one
+    person, as after a split, or as those of several flows, at the same time.
     """
 
     def __init__(self, store: SessionStore, rules: SessionRules) -> None:
         self._store = store
         self._rules = rules
         self._stored: OrderedDict[Person, Timeline] = OrderedDict()
+        self._parts = 0
 
     def assign(self, lines: Sequence[StreamLine]) -> tuple[StreamLine, ...]:
         """Add a batch to the timelines, and tell each line's session as it is now known.
@@ -52,23 +58,21 @@ class Sessions:
         seen = [seen_in(line, self._rules) for line in lines]
         timelines = self._settled(by_person(lines, seen))
         self._remember(timelines)
-        keys = {person: person.key for person in timelines}
-        return tuple(
-            _named(line, found, timelines, keys) for line, found in zip(lines, seen, strict=True)
-        )
+        return tuple(_named(lines, seen, timelines))
 
     def _settled(
         self, records: Mapping[Person, Sequence[RecordSightings]]
     ) -> dict[Person, Timeline]:
         # Taken out, and put back once it is known what is stored: an exception forgets them.
         stored: dict[Person, Timeline | None] = {
-            person: self._stored.pop(person) for person in records if person in self._stored
+            person: self._forget(person) for person in records if person in self._stored
         }
+        self._store.begin()
         unknown = [person for person in records if person not in stored]
         if unknown:
             stored |= self._store.read(unknown)
-        todo = dict(records)
-        for _ in range(_TRIES):
+        todo, tries = dict(records), 0
+        while tries < _TRIES:
             changes = [
                 Change(person, applied(old, fresh, self._rules), old.version if old else None)
                 for person in todo
@@ -80,27 +84,37 @@ class Sessions:
             stored |= written.lost
             stored |= {c.person: c.timeline for c in changes if c.person in written.done}
             todo = {c.person: records[c.person] for c in changes if c.person not in written.done}
+            tries = 0 if written.done else tries + 1
         raise ConditionLostError("people's sessions changed under each of several writes")
 
     def _remember(self, timelines: Mapping[Person, Timeline]) -> None:
         self._stored |= timelines
-        while len(self._stored) > _CACHED_PEOPLE:
-            self._stored.popitem(last=False)
+        self._parts += sum(map(_parts_of, timelines.values()))
+        while len(self._stored) > _CACHED_PEOPLE or self._parts > _CACHED_PARTS:
+            self._forget(next(iter(self._stored)))
+
+    def _forget(self, person: Person) -> Timeline:
+        timeline = self._stored.pop(person)
+        self._parts -= _parts_of(timeline)
+        return timeline
+
+
+def _parts_of(timeline: Timeline) -> int:
+    """Tell how heavy a timeline is."""
+    return len(timeline.sessions) + len(timeline.marks)
 
 
 def _named(
-    line: StreamLine,
-    seen: Seen | None,
-    timelines: Mapping[Person, Timeline],
-    keys: Mapping[Person, str],
-) -> StreamLine:
-    """Give a line the id of the computed session that it is in, if it is in one."""
-    if seen is None:
-        return line
-    person, sighting = seen
-    if sighting.client_id is not None or person not in timelines:
-        return line
-    session = session_at(timelines[person], sighting.at_ms)
-    if session is None:
-        return line
-    return line.in_session(computed_id(keys[person], session.start_ms))
+    lines: Sequence[StreamLine], seen: Sequence[Seen | None], timelines: Mapping[Person, Timeline]
+) -> Iterator[StreamLine]:
+    """Give each line the id of the computed session that it is in, if it is in one."""
+    keys = {person: person.key for person in timelines}
+    for line, found in zip(lines, seen, strict=True):
+        if found is not None:
+            person, sighting = found
+            if sighting.client_id is None and person in keys:
+                session = session_at(timelines[person], sighting.at_ms)
+                if session is not None:
+                    yield line.in_session(computed_id(keys[person], session.start_ms))
+                    continue
+        yield line

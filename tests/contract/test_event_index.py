@@ -15,6 +15,7 @@ from moto import mock_aws
 from common.adapters.calls import CLIENT_CONFIG
 from common.adapters.event_index import DynamoEventIndex
 from common.adapters.event_index_readings import DynamoEventIndexReadings
+from common.adapters.patience import Waiting
 from common.domain.event_index import (
     Copy,
     EventKey,
@@ -39,6 +40,7 @@ from fakes.event_index import (
     a_rejected_entry,
     an_entry,
 )
+from fakes.stream import Hourglass
 from faults.limits import check_request
 
 TABLE = "event-index"
@@ -65,7 +67,8 @@ def store(request: pytest.FixtureRequest) -> EventIndexStore:
 
 
 def a_store(client: Any) -> DynamoEventIndex:
-    return DynamoEventIndex(client, TABLE, RULES)
+    time = Hourglass()
+    return DynamoEventIndex(client, TABLE, RULES, Waiting(time.clock, time.sleep, lambda: 0.5))
 
 
 def put(store: EventIndexStore, *entries: IndexEntry, over: Stamp | None = None) -> IndexWritten:
@@ -181,7 +184,9 @@ def test_a_table_that_does_not_answer_is_told(client: Any) -> None:
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        pytest.param([(400, "ProvisionedThroughputExceededException")] * 3, ThrottledError, id="1"),
+        pytest.param(
+            [(400, "ProvisionedThroughputExceededException")] * 99, ThrottledError, id="1"
+        ),
         pytest.param([(400, "ValidationException")], StoreError, id="refused"),
         pytest.param([(500, "InternalServerError")] * 3, StoreError, id="internal error"),
     ],

@@ -13,6 +13,8 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from moto import mock_aws
 
 from common.adapters.calls import CLIENT_CONFIG
+from common.adapters.patience import LIMIT_S, Waiting
+from common.adapters.session_items import key_of, to_item
 from common.adapters.session_readings import DynamoSessionReadings
 from common.adapters.session_store import DynamoSessionStore
 from common.domain.sessions import MAX_SESSIONS, Person, Session, SessionRules
@@ -30,6 +32,7 @@ from common.ports.sessions import (
 from contract.tables import create_sessions_table
 from fakes.aws_answers import Answer, answer_with, skip_waits
 from fakes.sessions import MemorySessionReadings, MemorySessionStore
+from fakes.stream import Hourglass
 from faults.limits import check_request
 
 TABLE = "sessions"
@@ -64,8 +67,9 @@ def store(request: pytest.FixtureRequest) -> SessionStore:
     return a_store(request.getfixturevalue("client"))
 
 
-def a_store(client: Any) -> DynamoSessionStore:
-    return DynamoSessionStore(client, TABLE, RULES)
+def a_store(client: Any, time: Hourglass | None = None) -> DynamoSessionStore:
+    time = time or Hourglass()
+    return DynamoSessionStore(client, TABLE, RULES, Waiting(time.clock, time.sleep, lambda: 0.5))
 
 
 def put(store: SessionStore, person: Person, timeline: Timeline, over: int | None = None) -> None:
@@ -190,7 +194,9 @@ def test_one_person_needs_no_transaction_and_many_share_one(client: Any) -> None
 @pytest.mark.parametrize(
     ("answers", "error"),
     [
-        pytest.param([(400, "ProvisionedThroughputExceededException")] * 3, ThrottledError, id="1"),
+        pytest.param(
+            [(400, "ProvisionedThroughputExceededException")] * 99, ThrottledError, id="1"
+        ),
         pytest.param([(400, "ValidationException")], StoreError, id="refused"),
         pytest.param([(500, "InternalServerError")] * 3, StoreError, id="internal error"),
         pytest.param([ReadTimeoutError(endpoint_url="x")] * 3, StoreError, id="no answer"),
@@ -221,85 +227,58 @@ def test_dynamodbs_errors_become_ours(
     assert "ada" not in str(raised.value)
 
 
-class Cancels:
-    """A client whose transactions are cancelled for these reasons, one after another."""
-
-    def __init__(self, *reasons: list[str]) -> None:
-        self._reasons = list(reasons)
-        self.calls = 0
-
-    def transact_write_items(self, **_: Any) -> None:
-        self.calls += 1
-        if self._reasons:
-            codes = self._reasons.pop(0)
-            answer = {
-                "Error": {"Code": "TransactionCanceledException", "Message": ""},
-                "CancellationReasons": [{"Code": code} for code in codes],
-            }
-            raise ClientError(answer, "TransactWriteItems")  # type: ignore[arg-type]
-
-
-TWO = [Change(ADA, a_timeline(), None), Change(ANON, a_timeline(), None)]
-
-
-def test_a_transaction_that_meets_another_one_is_tried_again() -> None:
-    client = Cancels(["None", "TransactionConflict"], ["TransactionConflict", "None"])
-
-    written = a_store(client).write(TWO)
-
-    assert written.done == {ADA, ANON}
-    assert client.calls == 3
-
-
-def test_a_lost_condition_beside_a_conflict_is_told_at_once() -> None:
-    client = Cancels(["ConditionalCheckFailed", "TransactionConflict"])
-
-    assert a_store(client).write(TWO) == Written(frozenset(), {ADA: None})
-
-
-@pytest.mark.parametrize(
-    ("codes", "error"),
-    [
-        (["None", "TransactionConflict"], ThrottledError),
-        (["ThrottlingError", "None"], ThrottledError),
-        (["ProvisionedThroughputExceeded", "ConditionalCheckFailed"], ThrottledError),
-        (["None", "ValidationError"], StoreError),
-        (["ItemCollectionSizeLimitExceeded", "None"], StoreError),
-    ],
-)
-def test_what_cancels_a_transaction_for_other_reasons_fails_it(
-    codes: list[str], error: type[Exception]
-) -> None:
-    with pytest.raises(error) as raised:
-        a_store(Cancels(*[codes] * 10)).write(TWO)
-
-    assert type(raised.value) is error
-
-
 class Leaves:
-    """A client that answers one key a call, for as long as it is asked to."""
+    """A client that answers so many keys a call, and is throttled now and then."""
 
-    def __init__(self) -> None:
+    def __init__(self, answered: int, *throttled: int) -> None:
+        self._answered = answered
+        self._throttled = throttled
         self.calls = 0
 
     def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - botocore's name
         self.calls += 1
+        if self.calls in self._throttled:
+            error = {"Error": {"Code": "ThrottlingException", "Message": ""}}
+            raise ClientError(error, "BatchGetItem")  # type: ignore[arg-type]
         [(table, wanted)] = RequestItems.items()
-        rest = wanted["Keys"][1:]
+        found, rest = wanted["Keys"][: self._answered], wanted["Keys"][self._answered :]
         left = {table: {"Keys": rest}} if rest else {}
-        return {"Responses": {table: []}, "UnprocessedKeys": left}
+        return {"Responses": {table: [self._item(key) for key in found]}, "UnprocessedKeys": left}
+
+    def _item(self, key: Any) -> Any:
+        [of] = [person for person in PEOPLE if key == key_of(person.key)]
+        return to_item(of, a_timeline(), RULES)
 
 
-def test_keys_that_were_left_are_asked_for_again() -> None:
-    client = Leaves()
-
-    assert a_store(client).read([ADA, ANON]) == {}
-    assert client.calls == 2
+PEOPLE = [Person("user", str(number)) for number in range(30)]
 
 
-def test_keys_that_are_left_again_and_again_are_no_answer() -> None:
-    with pytest.raises(ThrottledError, match="unprocessed"):
-        a_store(Leaves()).read([Person("user", str(number)) for number in range(9)])
+def test_keys_that_were_left_are_asked_for_again_after_a_pause() -> None:
+    client, time = Leaves(1, 2, 3, 17), Hourglass()
+
+    assert a_store(client, time).read(PEOPLE) == dict.fromkeys(PEOPLE, a_timeline())
+    assert client.calls == len(PEOPLE) + 3
+    assert len(time.pauses) == client.calls - 1
+
+
+@pytest.mark.parametrize("client", [Leaves(0), Leaves(1, *range(2, 10_000))])
+def test_keys_that_are_left_again_and_again_are_no_answer(client: Leaves) -> None:
+    time = Hourglass()
+
+    with pytest.raises(ThrottledError, match="BatchGetItem"):
+        a_store(client, time).read(PEOPLE)
+    assert LIMIT_S - 2 <= time.now_s <= LIMIT_S
+
+
+def test_who_waits_for_an_answer_is_told_within_a_second_that_there_is_none() -> None:
+    time = Hourglass()
+    waiting = Waiting(time.clock, time.sleep, lambda: 0.5)
+    found = DynamoSessionReadings(Leaves(0), TABLE, lambda: NOON, waiting)  # type: ignore[arg-type]
+
+    for again in range(1, 3):
+        with pytest.raises(ThrottledError):
+            found.of_person(ADA.key)
+        assert 0.5 * again < time.now_s <= again
 
 
 @pytest.fixture(params=["memory", "dynamodb"])

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.adapters.event_index_items import from_item, to_item
+from common.adapters.patience import SYSTEM_TIME, Patience, Waiting
 from common.adapters.transactions import Transactions, in_transactions
 from common.domain.event_index import EventKey, IndexEntry, IndexRules, Stamp
 from common.ports.event_index import EventIndexStore, IndexChange, IndexWritten
@@ -20,10 +21,20 @@ _ITEM_BYTES = 10_000
 class DynamoEventIndex(EventIndexStore):
     """Keeps entries for as long as the rules say."""
 
-    def __init__(self, client: DynamoDBClient, table: str, rules: IndexRules) -> None:
-        self._transactions = Transactions(client, "events")
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        rules: IndexRules,
+        waiting: Waiting = SYSTEM_TIME,
+    ) -> None:
+        self._patience = Patience(waiting)
+        self._transactions = Transactions(client, "events", self._patience)
         self._table = table
         self._rules = rules
+
+    def begin(self) -> None:
+        self._patience.begin()
 
     def write(self, changes: Sequence[IndexChange]) -> IndexWritten:
         done: set[EventKey] = set()

@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from common.domain.keys import active_slot, person_pk
 from common.domain.sessions import Person, Session, SessionRules
 from common.domain.timelines import Mark, Timeline
@@ -17,7 +19,7 @@ from common.domain.windows import from_ms
 from common.ports.sessions import PersonSessions
 
 _KINDS = {"user": "user_id", "anonymous": "anonymous_id"}
-_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_encode = msgspec.json.Encoder().encode
 _ITEM_BYTES = 1_500
 """More than everything of an item beside sessions and marks takes: names, keys, numbers, an id."""
 
@@ -30,7 +32,7 @@ def key_of(key: str) -> dict[str, Any]:
 def to_item(person: Person, timeline: Timeline, rules: SessionRules) -> dict[str, Any]:
     """Return the item of a timeline.
 
-    It expires so long after the newest event was received that no record of the stream can come
+    It expires so long after the newest record arrived that no record of the stream can come
     again by then.
     """
     key = person.key
@@ -53,23 +55,16 @@ def size_of(item: Mapping[str, Any]) -> int:
 
 
 def _sessions_text(timeline: Timeline) -> str:
-    return _COMPACT.encode(
-        [
-            [s.start_ms, s.end_ms, s.events]
-            if s.client_id is None
-            else [s.start_ms, s.end_ms, s.events, s.client_id]
-            for s in timeline.sessions
-        ]
-    )
+    return _encode([s[:3] if s.client_id is None else s for s in timeline.sessions]).decode()
 
 
 def _state_text(timeline: Timeline) -> str:
     state = {
         "newest": timeline.newest_ms,
         "overflow": timeline.overflow,
-        "marks": {shard: [mark.last, mark.received_ms] for shard, mark in timeline.marks.items()},
+        "marks": timeline.marks,
     }
-    return _COMPACT.encode(state)
+    return _encode(state).decode()
 
 
 def from_item(item: Mapping[str, Any]) -> Timeline:

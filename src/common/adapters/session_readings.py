@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from common.adapters.calls import PARALLEL_CALLS, our_errors
+from common.adapters.patience import SYSTEM_TIME, Patience, Waiting
 from common.adapters.reading_items import is_alive
 from common.adapters.session_items import person_of
 from common.adapters.session_reader import SessionReader
@@ -19,21 +20,31 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 _PREFIX = person_pk("")
+_LIMIT_S = 1.0
+"""Somebody waits for the answer."""
 
 
 class DynamoSessionReadings(SessionReadings):
     """Reads items, and finds the active in their index; ``now`` tells what has expired."""
 
-    def __init__(self, client: DynamoDBClient, table: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        now: Callable[[], datetime],
+        waiting: Waiting = SYSTEM_TIME,
+    ) -> None:
         self._client = client
         self._table = table
         self._now = now
-        self._reader = SessionReader(client, table)
+        self._patience = Patience(waiting, _LIMIT_S)
+        self._reader = SessionReader(client, table, self._patience)
 
     def of_person(self, key: str) -> PersonSessions | None:
         return next(iter(self.of_people([key])), None)
 
     def of_people(self, keys: Sequence[str]) -> list[PersonSessions]:
+        self._patience.begin()
         now_s = int(self._now().timestamp())
         found = {
             item["pk"]["S"]: person_of(item)

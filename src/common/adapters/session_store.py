@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from common.adapters.patience import SYSTEM_TIME, Patience, Waiting
 from common.adapters.session_items import from_item, person_of, size_of, to_item
 from common.adapters.session_reader import SessionReader
 from common.adapters.transactions import Transactions, in_transactions
@@ -23,11 +24,21 @@ if TYPE_CHECKING:
 class DynamoSessionStore(SessionStore):
     """Keeps timelines for as long as the rules say."""
 
-    def __init__(self, client: DynamoDBClient, table: str, rules: SessionRules) -> None:
-        self._transactions = Transactions(client, "people")
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        rules: SessionRules,
+        waiting: Waiting = SYSTEM_TIME,
+    ) -> None:
+        self._patience = Patience(waiting)
+        self._transactions = Transactions(client, "people", self._patience)
         self._table = table
         self._rules = rules
-        self._reader = SessionReader(client, table)
+        self._reader = SessionReader(client, table, self._patience)
+
+    def begin(self) -> None:
+        self._patience.begin()
 
     def read(self, people: Sequence[Person]) -> Mapping[Person, Timeline]:
         items = self._reader.items([person.key for person in people])

@@ -1,4 +1,8 @@
-"""Conditional puts, many in one transaction: all of them, or none and what stands in the way."""
+"""Conditional puts, many in one transaction: all of them, or none and what stands in the way.
+
+A table that is busy is waited for here: who gives up has its whole batch come again, and that
+begins with all that the table has taken already.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from botocore.exceptions import ClientError
 
 from common.adapters.calls import error_code, our_errors
+from common.adapters.patience import SHORT_S, Patience, longer_and_longer
 from common.errors import StoreError, ThrottledError
 
 if TYPE_CHECKING:
@@ -16,8 +21,21 @@ if TYPE_CHECKING:
 _WRITE_AT_ONCE = 100
 _TRANSACTION_BYTES = 4_000_000
 """DynamoDB takes 100 items and 4 MB in one transaction."""
-_TRIES = 5
-"""Of a transaction that meets another one."""
+
+_LOST = "ConditionalCheckFailed"
+_CONFLICT = "TransactionConflict"
+"""Another transaction holds an item at this moment."""
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceeded",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "Throttling",
+        "ThrottlingError",
+        "TransactionInProgress",
+    }
+)
+"""DynamoDB asks for a pause, by the codes of cancelled transactions and of refused calls."""
 
 _Change = TypeVar("_Change")
 
@@ -34,53 +52,91 @@ class Transactions:
         A DynamoDB client.
     what
         What the items are, for the message when others write them at the same time.
+    patience
+        Waits for the table while it is busy.
     """
 
-    def __init__(self, client: DynamoDBClient, what: str) -> None:
+    def __init__(self, client: DynamoDBClient, what: str, patience: Patience) -> None:
         self._client = client
         self._what = what
+        self._patience = patience
 
     def put(self, puts: Sequence[Put]) -> Mapping[int, Mapping[str, Any]]:
         """Put all; or none, and return the items whose condition was lost, by their place.
 
-        A single write needs no transaction, which costs twice as much.
+        A try that met another write, or was throttled, is repeated after a pause. Nothing of it
+        was written then, unless an answer got lost before: that is a condition lost to itself.
 
         Raises
         ------
         ThrottledError, StoreError
             All may have been put or none, and may yet be.
         """
-        if len(puts) == 1:
-            return self._put_one(puts[0])
-        with our_errors("dynamodb:TransactWriteItems"):
-            for _ in range(_TRIES):
+        call = "dynamodb:PutItem" if len(puts) == 1 else "dynamodb:TransactWriteItems"
+        bounds_s = longer_and_longer()
+        with our_errors(call):
+            while True:
                 try:
-                    # botocore adds a token, by which a try whose answer got lost is known again.
-                    self._client.transact_write_items(
-                        TransactItems=[{"Put": put} for put in puts]  # type: ignore[typeddict-item]
-                    )
+                    self._try(puts)
                     return {}
                 except ClientError as error:
-                    reasons = error.response.get("CancellationReasons")
-                    if error_code(error) != "TransactionCanceledException" or not reasons:
-                        raise
-                    refused = _refused(reasons)
-                    if refused:
-                        return refused
-        raise ThrottledError(
-            f"dynamodb:TransactWriteItems met other writes of the same {self._what}"
+                    reasons = _reasons(error)
+                codes, lost = _codes(reasons, call), _lost(reasons)
+                # Who is told what is lost need not wait for another write to end, but the next
+                # try, whatever it is of, must wait for a table that asks for a pause.
+                if throttles := codes & _THROTTLED:
+                    if not self._patience.pause(next(bounds_s)):
+                        raise ThrottledError(f"{call} was throttled: {min(throttles)}")
+                elif not lost and not self._patience.pause(SHORT_S):
+                    raise ThrottledError(f"{call} met other writes of the same {self._what}")
+                if lost:
+                    return lost
+
+    def _try(self, puts: Sequence[Put]) -> None:
+        # A single write needs no transaction, which costs twice as much.
+        if len(puts) == 1:
+            self._client.put_item(**puts[0])
+            return
+        # botocore adds a token, by which its own repetition of a try whose answer got lost is known
+        # again; the next call has a token of its own, and is another transaction.
+        self._client.transact_write_items(
+            TransactItems=[{"Put": put} for put in puts]  # type: ignore[typeddict-item]
         )
 
-    def _put_one(self, put: Put) -> Mapping[int, Mapping[str, Any]]:
-        with our_errors("dynamodb:PutItem"):
-            try:
-                self._client.put_item(**put)
-            except ClientError as error:
-                if error_code(error) != "ConditionalCheckFailedException":
-                    raise
-                # The item lies beside "Error" in the answer; missing when nothing is stored.
-                return {0: error.response.get("Item") or {}}  # type: ignore[dict-item]
-        return {}
+
+def _reasons(error: ClientError) -> Sequence[Mapping[str, Any]]:
+    """Return why a try failed: a reason for each of its puts, or one for the call."""
+    code = error_code(error)
+    reasons = error.response.get("CancellationReasons")
+    if code == "TransactionCanceledException" and reasons:
+        return reasons
+    code = code.removesuffix("Exception")
+    if code not in {_LOST, _CONFLICT} | _THROTTLED:
+        raise error
+    # The item lies beside "Error" in the answer; missing when nothing is stored.
+    return [{"Code": code, "Item": error.response.get("Item")}]
+
+
+def _codes(reasons: Sequence[Mapping[str, Any]], call: str) -> set[str]:
+    """Return the codes of reasons after which a try may be repeated.
+
+    Raises
+    ------
+    StoreError
+        DynamoDB refuses an item, and would again.
+    """
+    codes = {reason.get("Code", "None") for reason in reasons} - {"None"}
+    if others := codes - {_LOST, _CONFLICT} - _THROTTLED:
+        raise StoreError(f"{call} failed: {min(others)}")
+    return codes
+
+
+def _lost(reasons: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
+    return {
+        nth: reason.get("Item") or {}
+        for nth, reason in enumerate(reasons)
+        if reason.get("Code") == _LOST
+    }
 
 
 def in_transactions(sized: Iterable[tuple[_Change, int]]) -> Iterator[list[_Change]]:
@@ -101,25 +157,3 @@ def in_transactions(sized: Iterable[tuple[_Change, int]]) -> Iterator[list[_Chan
         total += size
     if some:
         yield some
-
-
-def _refused(reasons: Sequence[Mapping[str, Any]]) -> dict[int, Mapping[str, Any]]:
-    """Return the lost conditions; empty when the transaction only met another one.
-
-    Raises
-    ------
-    ThrottledError
-        DynamoDB asks for a pause.
-    StoreError
-        It refuses an item, and would again.
-    """
-    codes = {reason.get("Code", "None") for reason in reasons}
-    if throttles := codes & {"ThrottlingError", "ProvisionedThroughputExceeded"}:
-        raise ThrottledError(f"dynamodb:TransactWriteItems was throttled: {throttles.pop()}")
-    if others := codes - {"None", "ConditionalCheckFailed", "TransactionConflict"}:
-        raise StoreError(f"dynamodb:TransactWriteItems failed: {min(others)}")
-    return {
-        nth: reason.get("Item") or {}
-        for nth, reason in enumerate(reasons)
-        if reason.get("Code") == "ConditionalCheckFailed"
-    }

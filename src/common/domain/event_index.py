@@ -7,20 +7,16 @@ that was sent again.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
-from pydantic_core import PydanticCustomError
-
-from common.domain.bad_lines import BadLine, Position
-from common.domain.decode import REJECTED_PREFIX, StreamLine
-from common.domain.keys import lake_key, quarantine_key
+from common.domain.bad_lines import Position
+from common.domain.decode import StreamLine
+from common.domain.keys import lake_key
 from common.domain.packing import packed
 from common.domain.windows import hour_of, to_ms
-from common.models import parse_instant
 
 State = Literal["stored", "quarantined"]
 
@@ -29,11 +25,9 @@ MARGIN_MS = 8 * _DAY_MS
 """How much longer than the window an entry is kept: a line that was left out for its sake can come
 again for as long as the stream keeps it, and must be left out again."""
 
-_ID_NAMES = {"segment": "messageId", "amplitude": "insert_id"}
 _MAX_ID = 128
 _MAX_SOURCE_BYTES = 1024
 """DynamoDB takes no longer sort key, and no empty one."""
-_MAX_REASON, _MAX_FIELD = 64, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,66 +143,6 @@ def entry_of(key: EventKey, line: StreamLine, object_key: str) -> IndexEntry:
         event.event_type,
         to_ms(event.timestamp),
     )
-
-
-def rejections(bad: BadLine) -> Iterator[IndexEntry]:
-    """Return the entries of what ingest rejected under a known id, as it lies in quarantine."""
-    lines = enumerate(bad.raw.split(b"\n")) if bad.many else [(bad.line, bad.raw)]
-    for number, raw in lines:
-        why, message = _rejection(raw)
-        event_id = why.get("event_id") or _own_id(why.get("surface"), message)
-        key = event_key(why.get("source"), event_id)
-        if key is None:
-            continue
-        at = bad.position
-        received_ms = _instant_ms(why.get("received_at"))
-        arrived_ms = to_ms(bad.arrived_at) if bad.arrived_at else received_ms
-        yield IndexEntry(
-            key,
-            "quarantined",
-            address(at, number),
-            arrived_ms or 0,
-            received_ms,
-            quarantine_key(at.stream, at.shard, at.sequence, bad.line),
-            packed(raw),
-            reason=_text(why.get("rule") if bad.many else bad.reason, _MAX_REASON),
-            field=_text(why.get("field") if bad.many else bad.field, _MAX_FIELD),
-        )
-
-
-def _rejection(raw: bytes) -> tuple[Mapping[str, Any], object]:
-    """Return what ingest says of a message that it rejected, and the message's text."""
-    if not raw.startswith(REJECTED_PREFIX):
-        return {}, None
-    try:
-        line = json.loads(raw)
-        why, message = line["rejected"], line.get("raw")
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return {}, None
-    return (why, message) if isinstance(why, dict) else ({}, None)
-
-
-def _own_id(surface: object, message: object) -> object:
-    """Return the id that a library gave a message which ingest could not read as an event."""
-    name = _ID_NAMES.get(surface) if isinstance(surface, str) else None
-    try:
-        found = json.loads(message) if name and isinstance(message, str) else None
-    except (ValueError, RecursionError):
-        return None
-    return found.get(name) if isinstance(found, dict) else None
-
-
-def _text(value: object, most: int) -> str | None:
-    if not isinstance(value, str):
-        return None
-    return value[:most].encode("utf-8", "replace").decode()
-
-
-def _instant_ms(value: object) -> int | None:
-    try:
-        return to_ms(parse_instant(value)) if isinstance(value, str) else None
-    except PydanticCustomError:
-        return None
 
 
 def replaces(claim: IndexEntry, stored: IndexEntry, rules: IndexRules) -> bool:

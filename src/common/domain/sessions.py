@@ -88,7 +88,8 @@ class Sighting(NamedTuple):
     """What sessions take from an event."""
 
     at_ms: int
-    received_ms: int
+    arrived_ms: int
+    """When its line came: the same at each delivery, and not for its producer to say."""
     client_id: str | None
     counts: bool
 
@@ -131,13 +132,16 @@ def seen_in(line: StreamLine, rules: SessionRules) -> Seen | None:
     person = person_of(event)
     if person is None:
         return None
-    at_ms, received_ms = to_ms(event.timestamp), to_ms(event.received_at)
-    if received_ms - at_ms > rules.retention_ms:
+    at_ms, age = to_ms(event.timestamp), event.received_at - event.timestamp
+    # Most events are younger than this by days, which can be seen without looking closely.
+    may_be_old = (age.days + 1) * _DAY_MS > rules.retention_ms
+    if may_be_old and to_ms(event.received_at) - at_ms > rules.retention_ms:
         return None
+    arrived_ms = to_ms(line.arrived_at or event.received_at)
     client_id = event.session_id or None
     if client_id is not None and len(client_id) > MAX_IDENTITY:
         client_id = None
-    return person, Sighting(at_ms, received_ms, client_id, not event.replayed)
+    return person, Sighting(at_ms, arrived_ms, client_id, not event.replayed)
 
 
 def by_person(
@@ -151,11 +155,13 @@ def by_person(
         For each person their records in order of their marks, shard by shard.
     """
     grouped: dict[Person, dict[tuple[str, str], list[Sighting]]] = {}
+    before, record = None, ("", "")
     for line, found in zip(lines, seen, strict=True):
         if found is not None:
             person, sighting = found
             at = line.position
-            record = (f"{at.stream}#{at.shard}", sequence_mark(at.sequence))
+            if at is not before:
+                before, record = at, (f"{at.stream}#{at.shard}", sequence_mark(at.sequence))
             grouped.setdefault(person, {}).setdefault(record, []).append(sighting)
     return {
         person: [

@@ -30,6 +30,10 @@ class IndexWritten:
 class EventIndexStore(Protocol):
     """Keeps one entry per event."""
 
+    def begin(self) -> None:
+        """Take what follows for another batch, which has its own time to wait for a busy store."""
+        return
+
     def write(self, changes: Sequence[IndexChange]) -> IndexWritten:
         """Write entries over those that they name, many at a time; each of another event.
 

@@ -37,6 +37,10 @@ class SessionStore(Protocol):
     of the changes may have been written then, or may yet be.
     """
 
+    def begin(self) -> None:
+        """Take what follows for another batch, which has its own time to wait for a busy store."""
+        return
+
     def read(self, people: Sequence[Person]) -> Mapping[Person, Timeline]:
         """Return what is stored of some people, perhaps as it was a moment ago."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -153,6 +154,42 @@ def test_memory_is_bounded_and_what_falls_out_is_read_again(
 
     assert store.reads == 4
     assert {of.sessions[0].events for of in store.timelines.values()} == {2}
+
+
+def test_memory_is_bounded_in_sessions_too_and_what_is_left_out_counts_for_nothing(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CACHED_PARTS", 12)
+    sessions = Sessions(store, RULES)
+    # Two people of five sessions and a mark each are as much as is remembered.
+    people = ("ada", "bob", "cyd")
+    lines = [a_line(at=at, user_id=user, session_id=f"s{at}") for user in people for at in range(5)]
+
+    sessions.assign(lines)
+    reads = []
+    for at, users in enumerate((people, ("ada", "cyd"), ("bob",), ("ada", "cyd")), 6):
+        store.reads = 0
+        sessions.assign([a_line(at=at, user_id=user, session_id="s0") for user in users])
+        reads.append(store.reads)
+
+    assert reads == [1, 0, 1, 1]
+    assert [len(of.sessions) for of in store.timelines.values()] == [5, 5, 5]
+
+
+def test_a_batch_that_failed_leaves_no_weight_behind(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_CACHED_PARTS", 4)
+    sessions = Sessions(store, RULES)
+    for at in range(9):
+        store.fails = at % 2 == 1
+        with contextlib.suppress(StoreError):
+            sessions.assign([a_line(at=at, user_id="ada")])
+    store.reads = 0
+
+    sessions.assign([a_line(at=9, user_id="ada")])
+
+    assert store.reads == 0
 
 
 def test_a_batch_of_many_people_is_one_transaction(store: Store) -> None:

@@ -1,0 +1,66 @@
+"""How long a batch waits for a table that is busy."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+LIMIT_S = 15.0
+"""Seconds from a batch's first pause for a table to the end of its last one. The index and the
+sessions wait each for their own: half of what the function may take, and the work has the rest."""
+SHORT_S = 0.1
+"""Most that a pause lasts after which another write is over: those take some milliseconds."""
+_LEAST_S = 0.01
+_LONGEST_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How time passes for who waits."""
+
+    clock: Callable[[], float] = time.monotonic
+    """Seconds on a clock that never goes back."""
+    sleep: Callable[[float], None] = time.sleep
+    random: Callable[[], float] = random.random
+    """A number in ``[0, 1)``."""
+
+
+SYSTEM_TIME = Waiting()
+
+
+class Patience:
+    """Pauses between tries, and knows for how long a batch has been waiting.
+
+    Pauses are drawn with jitter over their whole length, so that writers that were refused
+    together do not come back together.
+    """
+
+    def __init__(self, waiting: Waiting = SYSTEM_TIME, limit_s: float = LIMIT_S) -> None:
+        self._waiting = waiting
+        self._limit_s = limit_s
+        self._ends_at_s: float | None = None
+
+    def begin(self) -> None:
+        """Count anew: another batch begins."""
+        self._ends_at_s = None
+
+    def pause(self, bound_s: float) -> bool:
+        """Wait for at most ``bound_s``; or tell that the time is up, without waiting."""
+        now_s = self._waiting.clock()
+        if self._ends_at_s is None:
+            self._ends_at_s = now_s + self._limit_s
+        pause_s = _LEAST_S + self._waiting.random() * (bound_s - _LEAST_S)
+        if now_s + pause_s > self._ends_at_s:
+            return False
+        self._waiting.sleep(pause_s)
+        return True
+
+
+def longer_and_longer() -> Iterator[float]:
+    """Yield the bounds of pauses for a table that asks for them."""
+    bound_s = SHORT_S
+    while True:
+        yield bound_s
+        bound_s = min(2 * bound_s, _LONGEST_S)
