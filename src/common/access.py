@@ -14,9 +14,10 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from common.domain.api_keys import ApiKey, Compare, Scope, is_valid, looks_like_a_key, parse
 from common.errors import ForbiddenError, StoreError, ThrottledError, UnauthorizedError
@@ -39,13 +40,15 @@ MAX_CACHED = 1000
 QUERY_NAMES = ("writeKey", "write_key", "api_key")
 """Parameters of the query string that may hold a key, for beacons, which can set no header."""
 
+_MAKE_ONE = "`eventstream keys create` makes one"
 _WANTED = (
-    "this API takes requests with an API key only: send it as 'Authorization: Bearer es_...'; "
-    "`eventstream keys create` makes one"
+    "this API takes requests with an API key only: send it in the header Authorization, as "
+    f"'Authorization: Bearer es_...'; {_MAKE_ONE}"
 )
+_NOT_A_KEY = f"is not a key of the form es_<id>_<secret>; {_MAKE_ONE}"
 _REFUSED = (
-    "the API key is unknown, misspelt or revoked: `eventstream keys list` shows the keys there "
-    "are, `eventstream keys create` makes one"
+    "is unknown, misspelt or revoked: `eventstream keys list` shows the keys there are, "
+    + _MAKE_ONE
 )
 _ACTS: Mapping[Scope, str] = {"ingest": "send events", "query": "read"}
 
@@ -101,10 +104,11 @@ class Access:
         ThrottledError, StoreError
             The keys cannot be read.
         """
-        given = next(filter(looks_like_a_key, _credentials(request, body_key)), None)
+        credentials = _credentials(request, body_key)
+        given = next((each for each in credentials if looks_like_a_key(each.text)), None)
         if given is None:
             if self._required:
-                raise UnauthorizedError(_WANTED)
+                raise _without_a_key(_credentials(request, body_key))
             return PUBLIC
         key = self._valid(given)
         if scope not in key.scopes:
@@ -119,13 +123,13 @@ class Access:
             )
         return key.id
 
-    def _valid(self, given: str) -> ApiKey:
-        presented = parse(given)
+    def _valid(self, given: _Credential) -> ApiKey:
+        presented = parse(given.text)
         if presented is None:
-            raise UnauthorizedError(_REFUSED)
+            raise UnauthorizedError(f"what {given.place} holds {_NOT_A_KEY}")
         key = self._records.find(presented.id)
         if not is_valid(presented, key, self._compare) or key is None:
-            raise UnauthorizedError(_REFUSED)
+            raise UnauthorizedError(f"the API key in {given.place} {_REFUSED}")
         return key
 
 
@@ -134,19 +138,34 @@ def without_credentials(query: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in query.items() if name not in QUERY_NAMES}
 
 
-def _credentials(request: Request, body_key: str | None) -> Iterator[str]:
+class _Credential(NamedTuple):
+    """What may be a key, and where in the request it stands."""
+
+    text: str
+    place: str
+
+
+def _without_a_key(credentials: Iterable[_Credential]) -> UnauthorizedError:
+    """Say what is wrong with a request whose credentials have not our form, if it has any."""
+    ours = next((each for each in credentials if each.text.startswith("es_")), None)
+    return UnauthorizedError(f"what {ours.place} holds {_NOT_A_KEY}" if ours else _WANTED)
+
+
+def _credentials(request: Request, body_key: str | None) -> Iterator[_Credential]:
     """Yield what may be a key, the places that say so most clearly first."""
-    kind, _, value = request.headers.get("authorization", "").strip().partition(" ")
+    headers = request.headers
+    kind, _, value = headers.get("authorization", "").strip().partition(" ")
     if kind.lower() == "bearer":
-        yield value.strip()
+        yield _Credential(value.strip(), "the header Authorization")
     elif kind.lower() == "basic":
-        yield _basic_user(value.strip())
-    yield request.headers.get("x-api-key", "").strip()
+        yield _Credential(_basic_user(value.strip()), "the header Authorization")
+    yield _Credential(headers.get("x-api-key", "").strip(), "the header X-Api-Key")
     # Jitsu's library takes no key but "name:secret"; ours, which has no colon, may be the secret.
-    yield request.headers.get("x-write-key", "").strip().rpartition(":")[2]
-    yield body_key or ""
+    written = headers.get("x-write-key", "").strip().rpartition(":")[2]
+    yield _Credential(written, "the header X-Write-Key")
+    yield _Credential(body_key or "", "the body")
     for name in QUERY_NAMES:
-        yield request.query.get(name, "")
+        yield _Credential(request.query.get(name, ""), f"the query parameter {name}")
 
 
 def _basic_user(encoded: str) -> str:

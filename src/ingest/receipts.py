@@ -20,6 +20,7 @@ from common.ports.stream import PutFailure
 EVENT_TOO_LARGE = "event_too_large"
 """Rule of an event that takes too many bytes; on its own it is answered with 413."""
 
+_SEND_AGAIN = "the stream did not acknowledge in time; send again after the seconds in Retry-After"
 _NOT_ACKNOWLEDGED = "the stream did not acknowledge it in time; send it again under this event_id"
 
 
@@ -82,8 +83,25 @@ def receipt(
     if single:
         response = _one(results[0], request_id)
     else:
-        response = _many(results, statuses, request_id, unsaid=whole and bool(retry or lost))
+        unfinished = why_unfinished(results, lost)
+        response = _many(results, statuses, request_id, unfinished, whole=whole)
     return Receipt(response, accepted, rejected, retry)
+
+
+def why_unfinished(
+    results: Sequence[Result], lost: PutFailure | None = None
+) -> type[ThrottledError | StoreError] | None:
+    """Return the error of a request that is to be sent again, if it is.
+
+    Where rejected events are kept for their sender, ``lost`` says why one is not: it is sent again
+    for their sake too, unless no event is valid; then the refusal says what is wrong.
+    """
+    failures = {result.failure for result in results if result.failure}
+    if lost and not all(result.errors for result in results):
+        failures.add(lost)
+    if not failures:
+        return None
+    return ThrottledError if "throttled" in failures else StoreError
 
 
 def _one(result: Result, request_id: str) -> Response:
@@ -100,18 +118,16 @@ def _as_error(result: Result) -> EventStreamError:
         first = result.errors[0]
         kind = TooLargeError if first.rule == EVENT_TOO_LARGE else InvalidRequestError
         return kind(first.message, errors=result.errors)
-    return _not_acknowledged([result])
-
-
-def _not_acknowledged(results: Sequence[Result]) -> EventStreamError:
-    throttled = any(result.failure == "throttled" for result in results)
-    return (ThrottledError if throttled else StoreError)(
-        "the stream did not acknowledge in time; send again after the seconds in Retry-After"
-    )
+    return (why_unfinished([result]) or StoreError)(_SEND_AGAIN)
 
 
 def _many(
-    results: Sequence[Result], statuses: Sequence[str], request_id: str, *, unsaid: bool
+    results: Sequence[Result],
+    statuses: Sequence[str],
+    request_id: str,
+    unfinished: type[ThrottledError | StoreError] | None,
+    *,
+    whole: bool,
 ) -> Response:
     counts = {name: statuses.count(name) for name in ("accepted", "rejected", "retry")}
     body: dict[str, Any] = {
@@ -121,10 +137,10 @@ def _many(
     }
     if counts["accepted"] == len(results):
         return Response(200, body)
-    if counts["accepted"] and not unsaid:
+    if counts["accepted"] and not (whole and unfinished):
         return Response(207, body)
-    if counts["retry"] or counts["accepted"]:
-        return extended(problem(_not_acknowledged(results), request_id), body)
+    if unfinished:
+        return extended(problem(unfinished(_SEND_AGAIN), request_id), body)
     error = InvalidRequestError("no event of the batch is valid; results says why, one by one")
     return extended(problem(error, request_id), body)
 

@@ -95,9 +95,9 @@ class Registry:
             try:
                 schemas.setdefault(event_type, {})[version] = _compiled(path)
             except ValueError as error:
-                problems.append(f"{path.relative_to(folder)}: {_first_line(error)}")
+                problems.append(f"{path.relative_to(folder)}: {_flaw(error)}")
         if problems:
-            raise ConfigError(f"the schemas in {folder.name}/ do not fit: {'; '.join(problems)}")
+            raise ConfigError(f"the schemas in {folder} do not fit: {'; '.join(problems)}")
         return cls(schemas, mode, violated)
 
     def check(self, event: IngestEvent) -> Verdict:
@@ -207,8 +207,11 @@ def _compiled(path: Path) -> Draft202012Validator:
     )
 
 
-def _first_line(error: ValueError) -> str:
-    return str(error).partition("\n")[0]
+def _flaw(error: ValueError) -> str:
+    """Say what is wrong with a schema, and where in it when the validator knows."""
+    said = str(error).partition("\n")[0]
+    path = ".".join(str(step) for step in getattr(error, "instance_path", ()))
+    return f"{path}: {said}" if path else said
 
 
 def _asked(context: dict[str, Any] | None, newest: int) -> int:

@@ -16,14 +16,12 @@ from common.errors import (
     EventStreamError,
     ForbiddenError,
     InvalidRequestError,
-    StoreError,
-    ThrottledError,
     TooLargeError,
     UnauthorizedError,
 )
 from common.http import Response, problem
 from common.ports.stream import PutFailure
-from ingest.receipts import Receipt, Result, extended
+from ingest.receipts import Receipt, Result, extended, why_unfinished
 from ingest.routes import Surface
 
 
@@ -52,12 +50,8 @@ def receipt(
         if result.errors
     ]
     valid = len(results) - len(rejected)
-    failures = {result.failure for result in results if result.failure}
-    if valid and kept:
-        failures.add(kept)
-    if failures:
-        kind = ThrottledError if "throttled" in failures else StoreError
-        error = kind("the stream did not acknowledge in time; send the whole request again")
+    if unfinished := why_unfinished(results, kept):
+        error = unfinished("the stream did not acknowledge in time; send the whole request again")
         return Receipt(_refusal(error, surface, request_id), 0, len(rejected), valid)
     if not valid:
         return _none_valid(results, rejected, surface, request_id)

@@ -8,10 +8,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from pydantic_core import PydanticCustomError
+
 from common.domain.event_index import IndexEntry, place_of
 from common.domain.packing import unpacked
 from common.domain.windows import HOUR, from_ms, hour_of, rfc3339
 from common.errors import EventIndexOffError, EventNotSeenError
+from common.models import parse_instant
+from common.ports.aggregates import HourProgress
 from common.ports.event_index import EventIndexReadings
 from query.params import ParamReader
 
@@ -25,6 +29,8 @@ PATH = "/events/{event_id}"
 _PREFIX = PATH.partition("{")[0]
 
 MAX_ID = 128
+
+_INSTANTS = ("timestamp", "original_timestamp", "sent_at", "received_at", "ingested_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,7 @@ def event_id_in(path: str) -> str | None:
 
 
 def event(query: Mapping[str, str], deps: Deps) -> Json:
-    """Answer what became of an event: when it came, where it lies, and the hour it counts in.
+    """Answer what became of an event: when it came, where its batch writes it, and its hour.
 
     Raises
     ------
@@ -68,9 +74,15 @@ def event(query: Mapping[str, str], deps: Deps) -> Json:
     found = stored.readings.find(event_id or "", source)
     if not found:
         raise EventNotSeenError(_not_seen(stored.days, source))
-    return {"event_id": event_id, "events": [_told(entry, deps) for entry in found]}
+    told = [_told(entry, deps) for entry in found]
+    has_claims = any(entry.state == "stored" for entry in found)
+    return {"event_id": event_id, "events": told, "hint": _CLAIM if has_claims else None}
 
 
+_CLAIM = (
+    "an event is claimed before its batch is written: if the lake has no row of it, the batch is "
+    "still on its way or was given up; `eventstream failures list` has those by shard and sequence"
+)
 _OFF = (
     "events are not kept by their ids: the event index is off (parameter EventIndex of the stack)"
 )
@@ -88,16 +100,18 @@ def _not_seen(days: int, source: str | None) -> str:
 
 def _told(entry: IndexEntry, deps: Deps) -> Json:
     is_stored = entry.state == "stored"
+    hour = None if entry.timestamp_ms is None else hour_of(from_ms(entry.timestamp_ms))
+    progress = None if hour is None else _progress(hour, deps)
     return {
         "source": entry.key.source,
-        "state": entry.state,
+        "state": _state(entry, progress),
         "event_type": entry.event_type,
         "timestamp": _instant(entry.timestamp_ms),
         "received_at": _instant(entry.received_ms),
         "arrived_at": _instant(entry.arrived_ms),
         "position": _position(entry.at),
         "lake_object": entry.object_key if is_stored else None,
-        "hour": _hour(from_ms(entry.timestamp_ms), deps) if entry.timestamp_ms else None,
+        "hour": None if hour is None else _hour(hour, progress),
         "quarantine": None
         if is_stored
         else {"object": entry.object_key, "reason": entry.reason, "field": entry.field},
@@ -122,11 +136,23 @@ def _position(at: str) -> Json:
     }
 
 
-def _hour(timestamp: datetime, deps: Deps) -> Json:
-    """Say which hour counts an event, and whether its results can still change."""
-    start = hour_of(timestamp)
-    found = deps.readings.hours(start, start + HOUR, 1)
-    is_final = bool(found) and found[0].status == "final" and not found[0].is_dirty
+def _progress(hour: datetime, deps: Deps) -> HourProgress | None:
+    return next(iter(deps.readings.hours(hour, hour + HOUR, 1)), None)
+
+
+def _state(entry: IndexEntry, progress: HourProgress | None) -> str:
+    """Say what is known of an event: ``claimed`` while nothing of its hour can be written.
+
+    An hour is marked after the lake, so that an hour without a mark has no object. A mark may be
+    that of another batch: that this event's object is there, no table knows.
+    """
+    is_marked = progress is not None and progress.generation > 0
+    return "claimed" if entry.state == "stored" and not is_marked else entry.state
+
+
+def _hour(start: datetime, progress: HourProgress | None) -> Json:
+    """Say which hour an event is of, and whether its results can still change."""
+    is_final = progress is not None and progress.status == "final" and not progress.is_dirty
     return {
         "start": rfc3339(start),
         "end": rfc3339(start + HOUR),
@@ -140,8 +166,22 @@ def _line(entry: IndexEntry) -> object:
         return None
     line = json.loads(unpacked(entry.packed))
     if entry.state == "stored":
-        return line
+        return _in_milliseconds(line) if isinstance(line, dict) else line
     try:
         return json.loads(line.get("raw") or "null")
     except (TypeError, ValueError, RecursionError):
         return line.get("raw")
+
+
+def _in_milliseconds(event: Json) -> Json:
+    """Spell an event's own instants as all others here; the stream has six digits of a second."""
+    return event | {
+        name: _shortened(event[name]) for name in _INSTANTS if isinstance(event.get(name), str)
+    }
+
+
+def _shortened(text: str) -> str:
+    try:
+        return rfc3339(parse_instant(text))
+    except PydanticCustomError:
+        return text  # of another producer on the stream, who may spell it otherwise

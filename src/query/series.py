@@ -57,6 +57,28 @@ def series(query: MetricsQuery, readings: Readings, now: datetime) -> Page:
     return _days(query, readings, now)
 
 
+def why_empty(query: MetricsQuery, readings: Readings) -> str:
+    """Say what it can mean that a series has no point."""
+    states = readings.hours(query.start, query.end, MOST_HOURS)
+    if query.event_type == ALL_TYPES:
+        hint = "no event of this span is counted"
+    else:
+        hint = (
+            "no event of this type is counted in this span: GET /event-types lists the types "
+            "there are"
+        )
+    if any(state.is_dirty for state in states):
+        return f"{hint}; {_WAITING}"
+    return f"{hint}; {_NOT_LIVE}" if states and query.granularity == "5m" else hint
+
+
+_WAITING = (
+    "it has hours with events that no run of the hourly ETL has seen yet, and of them only those "
+    "that came live are counted before: `eventstream etl run` starts a run"
+)
+_NOT_LIVE = "five-minute windows leave late and replayed events out, granularity=1h has them"
+
+
 def _settled(state: HourProgress) -> bool:
     """Say whether an hour's results are final, nothing came since, and no run will look again."""
     return state.status == "final" and not state.is_dirty and not state.is_open

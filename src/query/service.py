@@ -18,7 +18,7 @@ from query import cursor
 from query.events import StoredEvents
 from query.metrics_query import ceiling, floor, next_cursor, read_metrics_query
 from query.params import EARLIEST, ParamReader
-from query.series import Point, series
+from query.series import Point, series, why_empty
 from query.sessions import StoredSessions
 
 Json = dict[str, Any]
@@ -73,7 +73,8 @@ def metrics(query: Mapping[str, str], deps: Deps) -> Json:
         "points": [_point(point) for point in page.points],
         "next_cursor": next_cursor(page.next_start, asked.end) if page.next_start else None,
     }
-    return body if page.points or page.next_start else body | {"hint": _hint(asked.event_type)}
+    is_empty = not page.points and not page.next_start
+    return body | {"hint": why_empty(asked, deps.readings)} if is_empty else body
 
 
 def _unit(metric: str) -> str:
@@ -89,14 +90,6 @@ def _point(point: Point) -> Json:
         "value": point.value,
         "status": point.status,
     }
-
-
-def _hint(event_type: str) -> str:
-    if event_type == ALL_TYPES:
-        return "no event is stored in this span"
-    return (
-        "no event of this type is stored in this span: GET /event-types lists the types there are"
-    )
 
 
 def event_types(query: Mapping[str, str], deps: Deps) -> Json:

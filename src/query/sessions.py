@@ -27,7 +27,7 @@ MAX_ROWS = 1000
 DEFAULT_ROWS = 100
 
 _SLOTS_AT_ONCE = 8
-_COMPUTED = re.compile(r"([0-9a-f]{32})-(\d{1,14})", re.ASCII)
+COMPUTED_ID = re.compile(r"([0-9a-f]{32})-(\d{1,14})", re.ASCII)
 _ROW_CURSOR = re.compile(r"(-?\d{1,14})\n([^\n]{1,300})")
 _SLOT_CURSOR = re.compile(r"(\d{1,14})\n([0-3])\n([0-9a-f]{32})", re.ASCII)
 
@@ -121,7 +121,7 @@ def _asked(reader: ParamReader) -> _Asked:
     """Read a person, or the id of a computed session, which names its person."""
     user, anonymous = reader.identity("user_id"), reader.identity("anonymous_id")
     session_id = reader.identity("session_id")
-    computed = _COMPUTED.fullmatch(session_id or "")
+    computed = COMPUTED_ID.fullmatch(session_id or "")
     if user is not None and anonymous is not None:
         reader.refuse("anonymous_id", "one_person", "give either user_id or anonymous_id")
     start_ms = int(computed[2]) if computed else None

@@ -108,7 +108,7 @@ class LinePosition(Answer):
 
 
 class CountedHour(Answer):
-    """The hour that an event counts in."""
+    """The hour that an event is of, and counts in once its batch is done."""
 
     start: Utc
     end: Utc
@@ -134,7 +134,9 @@ class FoundEvent(Answer):
     """What became of an event of one source."""
 
     source: str
-    state: Literal["stored", "quarantined"]
+    state: Literal["claimed", "stored", "quarantined"]
+    """`claimed`: nothing of its hour is written yet. `stored`: some is, in `lake_object` unless its
+    own batch is not done, or was given up. `quarantined`: ingest rejected it."""
     event_type: str | None
     timestamp: Utc | None
     received_at: Utc | None
@@ -142,7 +144,7 @@ class FoundEvent(Answer):
     """When the stream took it."""
     position: LinePosition
     lake_object: str | None
-    """The object that it was written to last."""
+    """The object that its batch writes it to; of several, the last."""
     hour: CountedHour | None
     quarantine: Quarantined | None
     replayed: ReplayedLine | None
@@ -156,6 +158,8 @@ class FoundEvents(Answer):
 
     event_id: str
     events: list[FoundEvent]
+    hint: str | None
+    """What is not said by an event that is not quarantined, and where to look."""
     request_id: str
 
 

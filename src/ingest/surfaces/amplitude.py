@@ -10,6 +10,7 @@ from ingest.routes import Target
 from ingest.submission import Sent, Submission
 from ingest.surfaces.fields import (
     MAX_EVENT_ID,
+    Keeping,
     clock,
     each,
     identity,
@@ -21,11 +22,15 @@ from ingest.surfaces.fields import (
     place,
     refuse,
     text,
+    time_member,
+    without,
 )
 
 _PROPERTIES = ("groups", "price", "quantity", "revenue", "productId", "revenueType", "currency")
 """Members that stand beside the properties of an event, and are properties to us."""
 _TRAITS = ("user_properties", "group_properties")
+_SECRETS = frozenset({"api_key"})
+"""Its place is beside ``events``; in an event it must not be stored either."""
 _READ = frozenset(
     {
         "event_type",
@@ -37,6 +42,7 @@ _READ = frozenset(
         "event_properties",
         *_PROPERTIES,
         *_TRAITS,
+        *_SECRETS,
     }
 )
 _CHANGES_TRAITS = frozenset({"$identify", "$groupidentify"})
@@ -67,7 +73,7 @@ def read(document: object, target: Target, request: Request) -> Submission:  # n
         raise InvalidRequestError(message, errors=[FieldError("body", "wrong_shape", message)])
     key = document.get("api_key")
     sent_at = clock(document.get("client_upload_time"))
-    sent = each(events, lambda one: _sent(one, sent_at))
+    sent = each(events, lambda one: _sent(one, sent_at), Keeping(_SECRETS, sent_at))
     return Submission(sent, write_key=key if isinstance(key, str) else None)
 
 
@@ -85,8 +91,9 @@ def _sent(message: dict[str, Any], sent_at: object) -> Sent:
             place(traits, given, properties, context)
     for beside in _PROPERTIES:
         place(beside, message.get(beside), properties, context)
-    at = instant(message.get("time"))
-    keep_unread_time(message.get("time"), at, context)
+    time = time_member(message, "time")
+    at = instant(time)
+    keep_unread_time(time, at, context)
     session_id = identity(message, "session_id")
     event = {
         "event_type": name_event(name.removeprefix("$") or name, context),
@@ -101,7 +108,7 @@ def _sent(message: dict[str, Any], sent_at: object) -> Sent:
     }
     library = message.get("library")
     own_clock = isinstance(library, str) and library.startswith(_SERVER_LIBRARIES)
-    return Sent(event, message, own_clock)
+    return Sent(event, without(message, _SECRETS), own_clock)
 
 
 def _lift(given: dict[str, Any], properties: dict[str, Any], context: dict[str, Any]) -> None:

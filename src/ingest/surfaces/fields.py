@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass
 from datetime import datetime
 from math import isfinite
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import PydanticCustomError
 
@@ -34,10 +35,34 @@ def refuse(field: str, rule: str, problem: str) -> InvalidRequestError:
     return InvalidRequestError(message, errors=[FieldError(field, rule, message)])
 
 
+class Unread(NamedTuple):
+    """A message that could not be read as an event, with what its request said of it."""
+
+    message: dict[str, Any]
+    sent_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What is kept with a message that is rejected, and what is not.
+
+    Attributes
+    ----------
+    secrets
+        Members that are not.
+    sent_at, own_clock
+        What the request says of all its messages.
+    """
+
+    secrets: Set[str] = frozenset()
+    sent_at: datetime | None = None
+    own_clock: bool = False
+
+
 def each(
     messages: Sequence[object],
     read: Callable[[dict[str, Any]], Sent],
-    secrets: Set[str] = frozenset(),
+    keeping: Keeping = Keeping(),
 ) -> list[Sent]:
     """Read messages one by one; what is wrong with one of them spoils no other.
 
@@ -47,19 +72,21 @@ def each(
         As they were decoded, in the order they were sent.
     read
         Raises :class:`InvalidRequestError` with the first thing that is wrong.
-    secrets
-        Members that are not to be kept with a message that is rejected.
+    keeping
+        What is kept with a message that is rejected.
     """
-    return [_one(message, read, secrets) for message in messages]
+    return [_one(message, read, keeping) for message in messages]
 
 
-def _one(message: object, read: Callable[[dict[str, Any]], Sent], secrets: Set[str]) -> Sent:
+def _one(message: object, read: Callable[[dict[str, Any]], Sent], keeping: Keeping) -> Sent:
     if not isinstance(message, dict):
         return Sent(message)  # validation says that it is no object
     try:
         return read(message)
     except InvalidRequestError as error:
-        return Sent(error.errors[0], without(message, secrets))
+        kept, sent_at = without(message, keeping.secrets), keeping.sent_at
+        original = kept if sent_at is None else Unread(kept, sent_at)
+        return Sent(error.errors[0], original, keeping.own_clock)
 
 
 def without(message: dict[str, Any], names: Set[str]) -> dict[str, Any]:
@@ -147,6 +174,25 @@ def instant(value: object) -> object:
         return parse_instant(value)
     except PydanticCustomError as error:
         return value if error.type == "instant_range" else None
+
+
+def time_member(message: Mapping[str, Any], name: str) -> str | int | float | None:
+    """Return what a member says of a time, for :func:`instant`; ``None`` when it is absent.
+
+    Text that is no instant is a library's fault that nobody can mend, and the event is taken. Of
+    another type it is its caller's: an event that counted when it came would hide that.
+
+    Raises
+    ------
+    InvalidRequestError
+        It is neither text nor a number.
+    """
+    value = message.get(name)
+    if is_absent(value):
+        return None
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return value
+    raise _not(value, name, "must be RFC 3339 text with a zone, or epoch milliseconds")
 
 
 def clock(value: object) -> datetime | None:

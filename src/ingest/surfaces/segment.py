@@ -20,6 +20,7 @@ from ingest.submission import Sent, Submission
 from ingest.surfaces.fields import (
     MAX_EVENT_ID,
     MAX_IDENTITY,
+    Keeping,
     clock,
     each,
     fitted,
@@ -32,6 +33,7 @@ from ingest.surfaces.fields import (
     place,
     refuse,
     text,
+    time_member,
     without,
 )
 
@@ -108,14 +110,16 @@ def read(document: object, target: Target, request: Request) -> Submission:
         sent_at = clock(request.headers.get("sentat"))
         anonymous_id = _in_header(request.headers.get("anonymousid"))
         envelope = _Envelope(target.kind, None, sent_at, anonymous_id, is_server)
-        sent = each([document], lambda one: _sent(one, envelope), _SECRETS)
+        sent = each(
+            [document], lambda one: _sent(one, envelope), Keeping(_SECRETS, sent_at, is_server)
+        )
         return Submission(sent, single=True, write_key=write_key)
     messages = document.get("batch")
     if not isinstance(messages, list):
         raise _wrong_shape(target)
     sent_at = clock(document.get("sentAt")) or clock(request.headers.get("sentat"))
     envelope = _Envelope(None, _shared(document, len(messages)), sent_at, None, is_server)
-    sent = each(messages, lambda one: _sent(one, envelope), _SECRETS)
+    sent = each(messages, lambda one: _sent(one, envelope), Keeping(_SECRETS, sent_at, is_server))
     return Submission(sent, write_key=write_key)
 
 
@@ -226,11 +230,9 @@ def _times(
     A caller's own time is in ``timestamp``; RudderStack's libraries add ``originalTimestamp``,
     the time of the call, also where there is one.
     """
-    given = message.get("timestamp")
-    at = instant(given)
-    if at is None:
-        at = instant(message.get("originalTimestamp"))
-    keep_unread_time(given or message.get("originalTimestamp"), at, context)
+    given, of_call = (time_member(message, name) for name in ("timestamp", "originalTimestamp"))
+    at = instant(given) or instant(of_call)
+    keep_unread_time(given or of_call, at, context)
     return at, clock(message.get("sentAt")) or envelope.sent_at
 
 

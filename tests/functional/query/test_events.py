@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 
 from common.domain.event_index import Copy, IndexEntry
+from common.domain.packing import packed
 from common.observability import metrics
 from common.ports.aggregates import HourProgress
 from eventstream.commands import event as command
 from fakes.api_keys import open_access
 from fakes.event_index import MemoryEventIndexReadings, a_rejected_entry, an_entry
 from fakes.query_server import serving
-from fakes.reading_builders import NINE, at, settled
+from fakes.reading_builders import NINE, at, settled, untouched
 from fakes.readings import MemoryReadings
 from functional.query import commands
 from query import handler
@@ -68,6 +69,7 @@ def get(path: str, status: int = 200, **query: str) -> Any:
 
 def test_a_stored_event_tells_where_it_is_and_where_it_counts(world: World) -> None:
     world.entries = [an_entry("order/1")]
+    world.readings.add_state(untouched(NINE))
 
     body = get("/events/order/1")
     [found] = body["events"]
@@ -93,6 +95,60 @@ def test_a_stored_event_tells_where_it_is_and_where_it_counts(world: World) -> N
         },
         "quarantine": None,
         "replayed": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "progress",
+    [
+        pytest.param(None, id="unknown hour"),
+        pytest.param(HourProgress(NINE, status="provisional"), id="aggregated, never marked"),
+    ],
+)
+def test_an_event_is_only_claimed_while_nothing_of_its_hour_is_written(
+    world: World, progress: HourProgress | None
+) -> None:
+    world.entries = [an_entry()]
+    if progress:
+        world.readings.add_state(progress)
+
+    body = get("/events/e-1")
+
+    [found] = body["events"]
+    assert found["state"] == "claimed"
+    assert found["hour"]["status"] == "provisional"
+    assert "eventstream failures list" in body["hint"]
+
+
+def test_a_marked_hour_does_not_prove_an_event_and_the_answer_says_so(world: World) -> None:
+    world.entries = [an_entry()]
+    world.readings.add_state(settled(NINE))
+
+    body = get("/events/e-1")
+
+    assert body["events"][0]["state"] == "stored"
+    assert "if the lake has no row of it" in body["hint"]
+
+
+def test_what_is_in_quarantine_is_there_and_needs_no_hint(world: World) -> None:
+    world.entries = [a_rejected_entry()]
+
+    assert get("/events/e-2")["hint"] is None
+
+
+def test_the_instants_of_the_event_have_milliseconds_as_all_others(world: World) -> None:
+    line = {
+        "timestamp": "2026-02-20T09:30:00.123000Z",
+        "sent_at": "2026-02-20T10:30:00.500000+01:00",
+        "received_at": "in spring",
+        "ingested_at": 7,
+        "properties": {"timestamp": "2026-02-20T09:30:00.123456Z"},
+    }
+    world.entries = [an_entry(packed=packed(json.dumps(line).encode()))]
+
+    assert get("/events/e-1")["events"][0]["event"] == line | {
+        "timestamp": "2026-02-20T09:30:00.123Z",
+        "sent_at": "2026-02-20T09:30:00.500Z",
     }
 
 
@@ -212,6 +268,7 @@ def test_the_command_tells_what_the_api_tells(world: World, run: Call) -> None:
     for word in ("click", "2026-02-20T09:00:00.000Z, provisional", "41-43.parquet", "s 7 line 2"):
         assert word in shown.out
     assert "provisional" in shown.err
+    assert "eventstream failures list" in shown.err
     assert told.json["event_id"] == "e/1 ?"
 
 

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
+from common.access import Access
 from common.errors import StoreError
 from common.observability import metrics
 from common.ports.aggregates import SchemaUse
 from eventstream.commands import query
-from fakes.api_keys import open_access
+from fakes.api_keys import MemoryApiKeys, open_access
 from fakes.query_server import serving
 from fakes.reading_builders import NINE, alert, at, hot, result, run, settled, type_entry, untouched
 from fakes.readings import MemoryReadings
@@ -140,8 +141,23 @@ def test_no_events_is_no_error_and_says_how_to_send_one(run_command: commands.Ru
     shown = run_command("metrics", "click")
 
     assert (shown.code, shown.out) == (0, "")
-    assert "no events of type click between 2026-02-19T14:00:00.000Z and" in shown.err
+    assert "no events of type click counted between 2026-02-19T14:00:00.000Z and" in shown.err
     assert "eventstream send click" in shown.err
+
+
+def test_no_points_where_events_wait_for_the_etl_says_that(
+    readings: MemoryReadings, run_command: commands.Run
+) -> None:
+    readings.add_state(untouched(at(9)))
+
+    for granularity in ("5m", "1h", "1d"):
+        shown = run_command("metrics", "click", "-g", granularity)
+        assert "no run of the hourly ETL has seen yet" in shown.err
+        assert "eventstream etl run" in shown.err
+
+    readings.add_state(settled(at(9)))
+    assert "etl run" not in run_command("metrics", "click").err
+    assert "granularity=1h has them" in run_command("metrics", "click", "-g", "5m").err
 
 
 def test_types_are_listed_with_their_hours(
@@ -229,6 +245,24 @@ def test_a_store_that_does_not_answer_fails_the_command(
 
     assert shown.code == 1
     assert "/runs answered 503: dynamodb:Query failed" in shown.err
+
+
+def test_an_api_that_wants_a_key_says_where_the_command_takes_it_from(
+    readings: MemoryReadings, run_command: commands.Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed = Deps(
+        readings,
+        now=lambda: NOW,
+        access=Access(MemoryApiKeys(), required=True, now=lambda: NOW),
+    )
+    monkeypatch.setattr(handler, "deps", lambda: closed)
+
+    for key, said in (("", "environment variable EVENTSTREAM_API_KEY"), ("es_x", "has the key")):
+        monkeypatch.setenv("EVENTSTREAM_API_KEY", key)
+        shown = run_command("metrics")
+        assert shown.code == 1
+        assert "header Authorization" in shown.err
+        assert said in shown.err
 
 
 def test_nobody_at_the_address_fails_the_command_and_says_what_to_do(

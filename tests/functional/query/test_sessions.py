@@ -320,4 +320,27 @@ def test_the_command_says_that_nobody_is_there(world: World, run_command: comman
 
 def test_the_command_refuses_two_questions_at_once(world: World, run_command: commands.Run) -> None:
     assert run_command("sessions", "--active", "--user", "ada").code == 2
-    assert run_command("sessions", "--session", "s1").code == 2
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--session", "s1"), ("--user", "ada", "--anonymous", "ada", "--session", "s1")]
+)
+def test_the_command_asks_for_a_person_by_its_own_options(
+    run_command: commands.Run, arguments: tuple[str, ...]
+) -> None:
+    shown = run_command("sessions", *arguments)
+
+    assert shown.code == 2
+    assert "--user or --anonymous" in shown.err
+    assert "user_id" not in shown.err
+
+
+def test_the_command_needs_no_person_for_the_id_of_a_computed_session(
+    world: World, run_command: commands.Run
+) -> None:
+    world.timelines = {ADA: a_timeline(a_session(1))}
+    [known] = run_command("sessions", "--user", "ada", "--json").json["sessions"]
+
+    [found] = run_command("sessions", "--session", known["session_id"], "--json").json["sessions"]
+
+    assert found == known

@@ -114,15 +114,47 @@ def test_an_api_that_wants_keys_and_has_none_stays_closed() -> None:
         empty.source(with_key(TEXT), "ingest")
 
 
+_UNKNOWN = "the API key in the header Authorization is unknown, misspelt or revoked"
+_NO_KEY = "what the header Authorization holds is not a key of the form es_<id>_<secret>"
+
+
 @pytest.mark.parametrize("required", [True, False])
-@pytest.mark.parametrize("text", [a_key(2)[0], TEXT[:-1], TEXT + "x", "es_x_y"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (a_key(2)[0], _UNKNOWN),
+        (TEXT[:-1] + ("A" if TEXT[-1] != "A" else "E"), _UNKNOWN),
+        (TEXT[:-1], _NO_KEY),
+        (TEXT + "x", _NO_KEY),
+        ("es_x_y", _NO_KEY),
+    ],
+)
 def test_a_wrong_key_is_refused_whether_or_not_one_is_required(
-    store: MemoryApiKeys, text: str, required: bool
+    store: MemoryApiKeys, text: str, said: str, required: bool
 ) -> None:
     access = Access(store, required=required, now=Clock())
 
-    with pytest.raises(UnauthorizedError, match="unknown, misspelt or revoked"):
+    with pytest.raises(UnauthorizedError, match=said):
         access.source(with_key(text), "ingest")
+
+
+def test_what_only_begins_like_a_key_is_told_its_form_where_one_is_required(
+    access: Access, store: MemoryApiKeys
+) -> None:
+    for fields, place in (
+        ({"headers": {"authorization": "Bearer es_nonsense"}}, "header Authorization"),
+        ({"headers": {"x-api-key": "es_nonsense"}}, "header X-Api-Key"),
+        ({"headers": {"x-write-key": "k:es_nonsense"}}, "header X-Write-Key"),
+        ({"query": {"writeKey": "es_nonsense"}}, "query parameter writeKey"),
+    ):
+        with pytest.raises(UnauthorizedError, match=f"the {place} holds is not a key") as caught:
+            access.source(a_request(**fields), "ingest")
+        assert "nonsense" not in str(caught.value)
+    with pytest.raises(UnauthorizedError, match="the body holds is not a key of the form"):
+        access.source(a_request(), "ingest", "es_nonsense")
+    with pytest.raises(UnauthorizedError, match="in the header Authorization, as 'Authorization"):
+        access.source(a_request(), "ingest")
+    assert store.asked == []
 
 
 def test_the_first_key_of_our_form_decides(access: Access) -> None:
@@ -235,7 +267,7 @@ def test_unknown_wrong_and_revoked_keys_are_answered_alike(
     store.put(replace(record, revoked_at=NOON))
     wrong_secret = TEXT[:-1] + ("A" if TEXT[-1] != "A" else "B")
     answers = []
-    for text in (a_key(9)[0], wrong_secret, revoked, "es_not_one"):
+    for text in (a_key(9)[0], wrong_secret, revoked):
         with pytest.raises(UnauthorizedError) as caught:
             access.source(with_key(text), "ingest")
         answers.append(problem(caught.value, "r-1"))

@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from common.domain.decode import StreamLine
+from common.domain.decode import StreamLine, decode_batch
 from common.domain.sessions import (
     MARGIN_MS,
     MAX_IDENTITY,
@@ -19,7 +21,9 @@ from common.domain.sessions import (
     seen_in,
 )
 from common.domain.timelines import Timeline, applied, not_applied, session_at
-from fakes.process_builders import a_line
+from common.domain.windows import to_ms
+from fakes.process_builders import a_line, an_event
+from fakes.process_builders import a_record as of_the_stream
 
 MINUTE_MS = 60_000
 DAY_MS = 86_400_000
@@ -32,12 +36,12 @@ def seen(
     minute: float,
     client_id: str | None = None,
     *,
-    received: float | None = None,
+    arrived: float | None = None,
     counts: bool = True,
 ) -> Sighting:
     at_ms = NOW_MS + round(minute * MINUTE_MS)
-    received_ms = at_ms if received is None else NOW_MS + round(received * MINUTE_MS)
-    return Sighting(at_ms, received_ms, client_id, counts)
+    arrived_ms = at_ms if arrived is None else NOW_MS + round(arrived * MINUTE_MS)
+    return Sighting(at_ms, arrived_ms, client_id, counts)
 
 
 def a_record(number: int, *sightings: Sighting, shard: str = "s") -> RecordSightings:
@@ -138,10 +142,10 @@ def test_a_mark_goes_when_its_records_cannot_come_again() -> None:
 
 
 def test_late_records_move_no_time_back() -> None:
-    timeline = made_of(seen(0, received=60), seen(-10, received=30))
+    timeline = made_of(seen(0, arrived=60), seen(-10, arrived=30))
 
     assert timeline.newest_ms == NOW_MS + 60 * MINUTE_MS
-    assert timeline.marks["s"].received_ms == timeline.newest_ms
+    assert timeline.marks["s"].arrived_ms == timeline.newest_ms
     assert timeline.last_ms == NOW_MS
 
 
@@ -151,6 +155,24 @@ def test_each_write_has_a_version_of_its_own_also_after_the_item_expired() -> No
     after_it_expired = applied(None, [a_record(3, seen(10 * 24 * 60))], RULES)
 
     assert len({first.version, second.version, after_it_expired.version}) == 3
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 60), st.sampled_from((None, None, "a", "b"))), min_size=1),
+    st.integers(-5, 65),
+)
+def test_the_session_of_an_instant_is_the_one_that_spans_it(
+    events: list[tuple[int, str | None]], minute: int
+) -> None:
+    rules = SessionRules(2 * MINUTE_MS, 7 * DAY_MS)
+    timeline = made_of(*(seen(at, client_id) for at, client_id in events), rules=rules)
+    at_ms = NOW_MS + minute * MINUTE_MS
+
+    spanning = [
+        s for s in timeline.sessions if s.client_id is None and s.start_ms <= at_ms <= s.end_ms
+    ]
+
+    assert session_at(timeline, at_ms) == (spanning[0] if spanning else None)
 
 
 def test_an_instant_is_in_the_computed_session_around_it() -> None:
@@ -195,6 +217,76 @@ def test_an_event_that_was_too_old_when_it_came_has_no_part(
     line = a_line(user_id="ada", timestamp=happened.isoformat(), received_at=received.isoformat())
 
     assert bool(grouped(line)) == takes_part
+
+
+@pytest.mark.parametrize("days", [-12, 12, 5 * 365])
+def test_marks_and_sessions_go_by_when_records_arrived_whatever_they_say_of_it(days: int) -> None:
+    says = (datetime(2026, 11, 20, 10, 6, tzinfo=UTC) + timedelta(days=days)).isoformat()
+    first = a_line(user_id="ada")
+    other = a_line(
+        at=1, user_id="ada", timestamp=max(says, "2026-11-20T10:00:00Z"), received_at=says
+    )
+    [[record]], [[told]] = grouped(first).values(), grouped(other).values()
+    told = RecordSightings("other shard", told.mark, told.sightings)
+
+    timeline = applied(applied(None, [record], RULES), [told], RULES)
+
+    assert not_applied([record, told], timeline) == []
+    assert sum(session.events for session in timeline.sessions) == 2
+    assert first.arrived_at is not None
+    assert timeline.newest_ms == to_ms(first.arrived_at)
+
+
+def test_without_an_arrival_the_receipt_is_taken_for_it() -> None:
+    given = of_the_stream(an_event(user_id="ada"))
+    del given["kinesis"]["approximateArrivalTimestamp"]
+    lines = decode_batch([given]).lines
+
+    [[record]] = grouped(*lines).values()
+
+    assert record.sightings[0].arrived_ms == to_ms(lines[0].event.received_at)
+
+
+class CountedMs(int):
+    """An instant that counts how often it is compared."""
+
+    compared = 0
+
+    def __lt__(self, other: int) -> bool:
+        CountedMs.compared += 1
+        return int(self) < int(other)
+
+    def __gt__(self, other: int) -> bool:
+        CountedMs.compared += 1
+        return int(self) > int(other)
+
+    def __le__(self, other: int) -> bool:
+        CountedMs.compared += 1
+        return int(self) <= int(other)
+
+    def __ge__(self, other: int) -> bool:
+        CountedMs.compared += 1
+        return int(self) >= int(other)
+
+    def __eq__(self, other: object) -> bool:
+        CountedMs.compared += 1
+        return int(self) == other
+
+    __hash__ = int.__hash__
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_record_of_many_sessions_costs_a_search_an_event_in_whatever_order(order: int) -> None:
+    rules = SessionRules(MINUTE_MS, 90 * DAY_MS, max_sessions=5_000)
+    sightings = [
+        Sighting(CountedMs(NOW_MS + n * 2 * MINUTE_MS), NOW_MS, None, True) for n in range(2_000)
+    ][::order]
+    CountedMs.compared = 0
+
+    timeline = applied(None, [a_record(1, *sightings)], rules)
+
+    assert len(timeline.sessions) == 2_000
+    assert CountedMs.compared < 2_000 * 40
 
 
 def test_records_of_a_batch_come_in_the_order_of_their_numbers() -> None:
