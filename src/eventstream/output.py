@@ -194,3 +194,12 @@ def spell_json_error(error: ValueError, line: int | None = None) -> str:
     reason = error.msg.partition(":")[0].removesuffix(" starting at")
     place = f"line {line or error.lineno}, column {error.colno}"
     return f"isn't JSON at {place}: {reason[:1].lower()}{reason[1:]}"
+
+
+def plural(count: int, noun: str) -> str:
+    """Spell so many of something.
+
+    >>> plural(1, "line"), plural(1200, "line")
+    ('1 line', '1,200 lines')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

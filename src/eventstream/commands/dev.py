@@ -1,6 +1,7 @@
 """``eventstream dev``, ``stop`` and ``doctor``: the pipeline on this machine."""
 
 import json
+import shlex
 import sys
 from collections.abc import Mapping
 from typing import Annotated
@@ -158,13 +159,26 @@ def _show(running: Running, folder: StateFolder, *, as_json: bool) -> None:
     ]
     title = "EventStream runs on this machine"
     print_table(("what", "where"), rows, title=title, prose=("where",))
-    body = {"event_type": "page_view", "user_id": "user-1", "properties": {"page": "/pricing"}}
-    print_text("Send a first event:")
-    print_text(
-        f"  curl -sS {running.url}/events -H 'content-type: application/json' "
-        f"-d '{json.dumps(body)}'"
-    )
+    for line in _first_event(running, folder):
+        print_text(line)
     sys.stdout.flush()
+
+
+def _first_event(running: Running, folder: StateFolder) -> list[str]:
+    """Return the lines that say how to send an event, with a key where one is required."""
+    event = {"event_type": "page_view", "user_id": "user-1", "properties": {"page": "/pricing"}}
+    curl = f"  curl -sS {running.url}/events -H 'content-type: application/json'"
+    body = f"-d '{json.dumps(event)}'"
+    if running.parameters.get("RequireApiKey") != "true":
+        return ["Send a first event:", f"{curl} {body}"]
+    is_usual = folder.root == state_folder().root
+    where = "" if is_usual else f" --state {shlex.quote(str(folder.root))}"
+    return [
+        "Make a key, and send a first event with it:",
+        f"  export EVENTSTREAM_API_KEY=$(eventstream keys create --name first{where}"
+        " --scope ingest --scope query)",
+        f'{curl} -H "authorization: Bearer $EVENTSTREAM_API_KEY" {body}',
+    ]
 
 
 def stop(state: StateOption = None, as_json: JsonOption = False) -> None:

@@ -49,6 +49,8 @@ def event(
             print_text(f"{name:<20}{printable(str(value))}")
         if found["hour"] and found["hour"]["status"] == "provisional":
             note("its hour is provisional: results change until nothing of it can be in flight")
+    if body["hint"]:
+        note(body["hint"])
 
 
 def _rows(found: Mapping[str, Any]) -> list[tuple[str, object]]:
@@ -67,7 +69,7 @@ def _rows(found: Mapping[str, Any]) -> list[tuple[str, object]]:
     if found["lake_object"]:
         rows.append(("lake object", found["lake_object"]))
     if hour:
-        rows.append(("counts in the hour", f"{hour['start']}, {hour['status']}"))
+        rows.append(("of the hour", f"{hour['start']}, {hour['status']}"))
     if again:
         rows.append(("replayed", f"{_place(again['position'])}, {again['lake_object']}"))
     return rows

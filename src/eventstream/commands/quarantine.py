@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import islice
-from typing import Annotated
 
 import typer
 
 from common.domain.windows import rfc3339
-from eventstream.output import JsonOption, note
-from eventstream.progress import progress
+from eventstream.output import JsonOption
 from eventstream.replay import pipeline
-from eventstream.replay.choice import Choice, choose
-from eventstream.replay.kept import Kept, UnreadableObjectError
-from eventstream.replay.options import ReasonOption, SinceOption, StreamOption, UntilOption
-from eventstream.replay.printable import print_safe_json, printable
-from eventstream.replay.store import WaitingObjects
+from eventstream.replay.choice import choose
+from eventstream.replay.kept import Kept
+from eventstream.replay.listing import Listing, chosen
+from eventstream.replay.options import (
+    IdArgument,
+    ReasonOption,
+    ShownOption,
+    SinceOption,
+    StreamOption,
+    UntilOption,
+)
+from eventstream.replay.printable import print_safe_json
 from eventstream.replay.text import (
     kept_as_dict,
     line_as_dict,
     print_facts,
     print_kept,
-    print_line,
+    print_lines,
     print_stats,
 )
 from eventstream.target import (
@@ -36,8 +39,7 @@ from eventstream.target import (
 
 quarantine_app = typer.Typer(no_args_is_help=True)
 
-_SHOWN_LINES = 20
-_EMPTY = "nothing is in quarantine"
+_LISTING = Listing("quarantined", "nothing is in quarantine", kept_as_dict, print_kept)
 
 
 def register(app: typer.Typer) -> None:
@@ -60,7 +62,7 @@ def list_quarantine(
     stream: StreamOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Most objects.")] = 50,
+    limit: ShownOption = 50,
     as_json: JsonOption = False,
     state: StateOption = None,
     stack_name: StackNameOption = None,
@@ -73,24 +75,12 @@ def list_quarantine(
     """
     objects = pipeline.quarantine(resolve(state, stack_name, region, profile))
     choice = choose(reason, stream, since, until, datetime.now(UTC))
-    found = list(islice(chosen(objects, choice), limit + 1))
-    shown = found[:limit]
-    if as_json:
-        more = len(found) > limit
-        print_safe_json({"quarantined": [kept_as_dict(kept) for kept in shown], "more": more})
-    elif shown:
-        print_kept(shown)
-        if len(found) > limit:
-            note(f"there is more: raise --limit (it is {limit})")
-    else:
-        note(_EMPTY if choice == Choice() else f"{_EMPTY} that fits")
+    _LISTING.show(objects, choice, limit, as_json=as_json)
 
 
 @quarantine_app.command("show")
 def show_quarantine(
-    name: Annotated[
-        str, typer.Argument(metavar="ID", help="Its id, as `list` prints it, or its key.")
-    ],
+    name: IdArgument,
     *,
     as_json: JsonOption = False,
     state: StateOption = None,
@@ -128,10 +118,9 @@ def show_quarantine(
             "object": f"s3://{objects.bucket}/{kept.key}",
         }
     )
-    for number, raw in lines[:_SHOWN_LINES]:
-        print_line(raw, f"line {number}:" if bad.many else None)
-    if len(lines) > _SHOWN_LINES:
-        note(f"{len(lines) - _SHOWN_LINES:,} more bad lines: --json has them")
+    print_lines(
+        [(f"line {number}:" if bad.many else None, raw) for number, raw in lines], "bad lines"
+    )
 
 
 @quarantine_app.command("stats")
@@ -157,16 +146,4 @@ def stats(
     if found or as_json:
         print_stats(found, as_json=as_json)
     else:
-        note(_EMPTY if choice == Choice() else f"{_EMPTY} that fits")
-
-
-def chosen(objects: WaitingObjects, choice: Choice) -> Iterator[Kept]:
-    """Read what fits, newest first; what can't be read is told of and left out."""
-    listed = list(choice.of(objects.listed()))
-    with progress("reading", len(listed)) as shown:
-        for one in objects.read(listed):
-            shown.advance(1)
-            if isinstance(one, UnreadableObjectError):
-                note(printable(str(one)))
-            elif choice.holds(one):
-                yield one
+        _LISTING.tell_nothing(choice)

@@ -112,7 +112,9 @@ def metrics(
         _show_series(body, SCREENFUL if limit is None and not every else None)
     else:
         what = "events" if event_type is None else f"events of type {event_type}"
-        note(f"no {what} between {body['from']} and {body['to']}")
+        note(f"no {what} counted between {body['from']} and {body['to']}")
+        if "hint" in body:
+            note(body["hint"])
         note(f"send one with `eventstream send {event_type or 'page_view'}`; {_SHOWS_UP}")
 
 

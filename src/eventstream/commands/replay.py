@@ -13,7 +13,7 @@ from eventstream.output import JsonOption, UsageProblemError, note
 from eventstream.replay import pipeline
 from eventstream.replay.account import Account
 from eventstream.replay.choice import Choice, choose
-from eventstream.replay.judging import Rejudge
+from eventstream.replay.judging import TIME_LIMITS, Rejudge
 from eventstream.replay.mending import open_file
 from eventstream.replay.options import (
     ConditionOption,
@@ -123,6 +123,8 @@ def quarantine(
         mended = open_file(from_file) if from_file else None
         mend = f"Mend {from_file} and give it to --from-file again" if from_file else _MEND
         account = run_quarantine(wanted, rejudge, mended, sending)
+        if TIME_LIMITS in account.rules and not any_age:
+            mend += "; --any-age takes those that were only too old when they were received"
         show_account(account, as_json=as_json, mend=mend)
 
 

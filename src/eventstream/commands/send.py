@@ -16,6 +16,7 @@ from eventstream.load.client import (
     Patience,
     UnexpectedAnswerError,
     encode,
+    key_advice,
     post_patiently,
 )
 from eventstream.load.delivery import Outcome, deliver
@@ -160,7 +161,7 @@ def _explain(answer: Answer, body: dict[str, Any]) -> None:
     for line in field_lines(body.get("errors") or []):
         note(f"  {line}")
     said = body.get("detail") or body.get("message") or "no reason given"
-    raise CommandError(f"the API answered {answer.status}: {said}")
+    raise CommandError(f"the API answered {answer.status}: {said}{key_advice(answer)}")
 
 
 def _send_many(api: HttpApi, events: list[dict[str, Any]], *, as_json: bool) -> None:

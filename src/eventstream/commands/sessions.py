@@ -33,7 +33,11 @@ def sessions(
     ] = None,
     session: Annotated[
         str | None,
-        typer.Option("--session", metavar="ID", help="One session; a client's id needs --user."),
+        typer.Option(
+            "--session",
+            metavar="ID",
+            help="One session; a client's own id needs --user or --anonymous.",
+        ),
     ] = None,
     active: Annotated[
         bool, typer.Option("--active", help="Sessions going on now: the default without an id.")
@@ -50,6 +54,7 @@ def sessions(
 
     Example: eventstream sessions --user ada
     """
+    _check_person(user, anonymous, session)
     asked = {"user_id": user, "anonymous_id": anonymous, "session_id": session}
     if active and any(value is not None for value in asked.values()):
         raise UsageProblemError("give --active or whose sessions, not both")
@@ -64,6 +69,21 @@ def sessions(
         _show(body)
     else:
         note(body.get("hint", "nobody is in a session: events of the last minutes begin one"))
+
+
+def _check_person(user: str | None, anonymous: str | None, session: str | None) -> None:
+    """Refuse what the API would refuse in the names of its own parameters."""
+    # Imported late: --help needs none of it.
+    from query.sessions import COMPUTED_ID
+
+    if user is not None and anonymous is not None:
+        raise UsageProblemError("give --user or --anonymous, not both")
+    nobody = user is None and anonymous is None
+    if nobody and session is not None and not COMPUTED_ID.fullmatch(session):
+        raise UsageProblemError(
+            "--session: whose it is must be said, with --user or --anonymous; only the id of a "
+            "computed session, as this command prints it, does without"
+        )
 
 
 def _show(body: Mapping[str, Any]) -> None:

@@ -24,6 +24,8 @@ RETRY_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 START_IT = "is the pipeline running? `eventstream dev` starts it"
 """What to do when nobody answers."""
 
+_UNAUTHORIZED = 401
+
 _CONNECTION_ERRORS = (OSError, http.client.HTTPException)
 
 
@@ -50,6 +52,18 @@ class Answer:
         except ValueError:
             return {}
         return value if isinstance(value, dict) else {}
+
+
+def key_advice(answer: Answer) -> str:
+    """Return what to add to the words of a refusal: where this command line takes its key from."""
+    if answer.status != _UNAUTHORIZED:
+        return ""
+    has_key = bool(os.environ.get(API_KEY_VARIABLE, "").strip())
+    return (
+        f" ({API_KEY_VARIABLE} has the key that was sent)"
+        if has_key
+        else f" (here: put it into the environment variable {API_KEY_VARIABLE})"
+    )
 
 
 class Poster(Protocol):

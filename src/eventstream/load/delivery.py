@@ -17,7 +17,9 @@ from eventstream.load.client import (
     Poster,
     UnexpectedAnswerError,
     encode,
+    key_advice,
 )
+from eventstream.output import CommandError
 
 Event = Mapping[str, Any]
 
@@ -157,6 +159,8 @@ def _judge(answer: Answer, count: int) -> _Verdict:
     if answer.status in (400, 413) and body:
         errors = _errors(body)
         return _Verdict(rejected=dict.fromkeys(everything, errors), problem=problem)
+    if advice := key_advice(answer):
+        raise CommandError(f"the API answered {problem}{advice}")
     raise UnexpectedAnswerError(
         f"the API answered {problem or 'nothing'} to POST {BATCH_PATH}: is this an EventStream API?"
     )

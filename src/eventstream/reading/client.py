@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
-from eventstream.load.client import START_IT, Answer, UnexpectedAnswerError, UnreachableError
+from eventstream.load.client import (
+    START_IT,
+    Answer,
+    UnexpectedAnswerError,
+    UnreachableError,
+    key_advice,
+)
 from eventstream.output import CommandError, UsageProblemError
 
 PAGE_ROWS = 1000
@@ -53,7 +59,8 @@ def read(api: Getter, path: str, parameters: Parameters | None = None) -> dict[s
     if answer.status == 400 and "detail" in body:
         raise UsageProblemError(str(body["detail"]))
     if "detail" in body:
-        raise CommandError(f"{path} answered {answer.status}: {body['detail']}")
+        said = f"{body['detail']}{key_advice(answer)}"
+        raise CommandError(f"{path} answered {answer.status}: {said}")
     if answer.status >= 500:
         raise UnexpectedAnswerError(
             f"{path} answered {answer.status}: the function behind it failed; its log says why "

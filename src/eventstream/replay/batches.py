@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from common.adapters.lake import S3Lake
 from common.domain.bad_lines import BadLine, Position
@@ -11,6 +12,7 @@ from common.domain.decode import decode_batch
 from common.domain.keys import quarantine_key
 from eventstream.output import CommandError
 from eventstream.replay.failed import Failed
+from eventstream.replay.kept import bad_lines
 from eventstream.replay.store import WaitingObjects
 
 Line = tuple[bytes, Position, int]
@@ -54,6 +56,33 @@ def lines_of(failed: Failed) -> tuple[list[Line], list[BadLine]]:
             packed = base64.b64decode(record["kinesis"]["data"]).split(b"\n")
             good += [(packed[each.line], each.position, each.line) for each in batch.lines]
     return good, bad
+
+
+@dataclass(frozen=True, slots=True)
+class AnyLine:
+    """A line of a batch, good or bad."""
+
+    sequence: str
+    line: int
+    raw: bytes
+    reason: str | None
+    """Why it is bad; ``None`` for a good one."""
+
+
+def every_line(failed: Failed) -> list[AnyLine]:
+    """Return the lines of a batch in their order.
+
+    Raises
+    ------
+    NoRecordsError
+        As by :func:`lines_of`.
+    """
+    good, bad = lines_of(failed)
+    lines = [AnyLine(at.sequence, number, raw, None) for raw, at, number in good]
+    for each in bad:
+        at = each.position
+        lines += [AnyLine(at.sequence, number, raw, each.reason) for number, raw in bad_lines(each)]
+    return sorted(lines, key=lambda one: (int(one.sequence), one.line))
 
 
 class BadLineKeeper:

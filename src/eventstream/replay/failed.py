@@ -29,7 +29,7 @@ class Failed:
     at: datetime
     """When the mapping gave up."""
     condition: str
-    """Why: ``RetryAttemptsExhausted`` or ``MaximumRecordAgeExceeded``."""
+    """Why, in Lambda's word, whichever it is: :mod:`eventstream.local.batches` has those known."""
     invocations: int
     error: str | None
     """``Unhandled`` when the function failed; ``None`` when it asked for the records again."""
@@ -50,24 +50,6 @@ class Failed:
     def short_id(self) -> str:
         """Return the end of the key that names the object."""
         return self.key.rpartition("/")[2]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON shape, without the records."""
-        return {
-            "key": self.key,
-            "id": self.short_id,
-            "at": self.at,
-            "condition": self.condition,
-            "invocations": self.invocations,
-            "function_error": self.error,
-            "stream": self.stream,
-            "shard": self.shard,
-            "first_sequence": self.first,
-            "last_sequence": self.last,
-            "records": self.batch_size,
-            "bytes": self.listed.size,
-            "has_payload": self.records is not None,
-        }
 
 
 def read_failed(listed: Listed, body: bytes) -> Failed:

@@ -12,31 +12,26 @@ import json
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
-
-from pydantic_core import PydanticCustomError
 
 from common.config import IngestConfig
 from common.domain.bad_lines import Position
 from common.domain.decode import decode_batch
 from common.domain.enrich import Arrival, Enrichment, TimeLimits
 from common.domain.partitions import bucket_of
-from common.domain.strict_json import Refused, decode
 from common.errors import FieldError, InvalidRequestError
-from common.http import Request
-from common.models import EnrichedEvent, parse_instant
+from common.models import EnrichedEvent
 from eventstream.replay.kept import Rejection, read_rejection
+from eventstream.replay.messages import client_of, read_message, receipt_of
 from ingest.judging import Judge, Line, Rules
 from ingest.registry import Registry
-from ingest.rejected import MAX_RAW_BYTES
-from ingest.routes import Target
-from ingest.submission import Sent
-from ingest.surfaces import amplitude, cloudevents, segment
 from ingest.user_agents import UserAgents
 
 ANY_AGE_HOURS = 24 * 366 * 100
 """Older than any event can be."""
+TIME_LIMITS = "outside_time_limits"
+"""Rule that ingest names when an event is too old, or too far ahead."""
 MAX_LINE_BYTES = 1_048_000
 """What a record of one line may take: Kinesis takes 1 MiB with the partition key."""
 
@@ -124,12 +119,13 @@ class Rejudge:
 
     def _message(self, rejection: Rejection, place: Place) -> Ready | FieldError:
         try:
-            sent, target = _read_message(rejection)
-            received_at = _received_at(rejection.why, place)
+            sent, target = read_message(rejection)
+            received_at = receipt_of(rejection, place.arrived_at)
         except InvalidRequestError as error:
             return error.errors[0]
         source = str(rejection.why.get("source") or "public")
-        arrival = Arrival(received_at, received_at, source, self._rules.error_types)
+        client = client_of(rejection)
+        arrival = Arrival(received_at, received_at, source, self._rules.error_types, client)
         judged = Judge(target, arrival, self._rules, lambda _event: place.spare_id).of(0, sent)
         if not isinstance(judged, Line):
             return judged.errors[0]
@@ -167,80 +163,3 @@ def stream_problem(raw: bytes, place: Place) -> FieldError | None:
     field = bad.field or "line"
     said = _REASONS.get(bad.reason, f"breaks the rule {bad.reason}")
     return FieldError(field, bad.reason, f"{field} {said}")
-
-
-def _read_message(rejection: Rejection) -> tuple[Sent, Target]:
-    """Take a message apart as the surface did that it came by.
-
-    Raises
-    ------
-    InvalidRequestError
-        It is no message, or not all of it was kept.
-    """
-    document = _document(rejection)
-    surface, kind = rejection.why.get("surface"), rejection.why.get("kind")
-    if surface == "native":
-        return Sent(document), Target("native")
-    if surface == "cloudevents":
-        return cloudevents.read([document], "batched", _NO_REQUEST).events[0], Target("native")
-    if surface == "amplitude":
-        target = Target("amplitude", batch=True)
-        return amplitude.read({"events": [document]}, target, _NO_REQUEST).events[0], target
-    if surface != "segment":
-        raise _refused("surface", "unknown_surface", "is none that this version knows")
-    if isinstance(kind, str):
-        target = Target("segment", kind=kind)
-        return segment.read(document, target, _NO_REQUEST).events[0], target
-    target = Target("segment", batch=True)
-    return segment.read({"batch": [document]}, target, _NO_REQUEST).events[0], target
-
-
-def _document(rejection: Rejection) -> object:
-    message = rejection.message
-    if message is None:
-        raise _refused("message", "not_kept", "was not kept: strict JSON refused it whole")
-    raw = message.encode("utf-8", "replace")
-    try:
-        document = decode(raw, "message")
-    except InvalidRequestError:
-        if len(raw) >= MAX_RAW_BYTES - 4:
-            raise _refused("message", "cut", "was cut where it was kept; mend its end") from None
-        raise
-    if isinstance(document, Refused):
-        refusal = document.as_error()
-        raise InvalidRequestError(refusal.message, errors=[refusal])
-    if _has_gap(document, rejection.why.get("rule")):
-        said = 'has {"refused": ...} where a value was that was not kept; put one there'
-        raise _refused("message", "value_not_kept", said)
-    return document
-
-
-def _has_gap(value: object, rule: object) -> bool:
-    """Say whether a stand-in for a refused value is left in a message."""
-    if isinstance(value, dict):
-        return value == {"refused": rule} or any(_has_gap(one, rule) for one in value.values())
-    return isinstance(value, list) and any(_has_gap(one, rule) for one in value)
-
-
-def _received_at(why: Mapping[str, Any], place: Place) -> datetime:
-    """Return when a message was received: that decides what its age is."""
-    told = why.get("received_at")
-    try:
-        return parse_instant(told) if told is not None else _arrival(place)
-    except PydanticCustomError:
-        return _arrival(place)
-
-
-def _arrival(place: Place) -> datetime:
-    if place.arrived_at is None:
-        raise _refused("received_at", "missing", "is not known: give the event as the stream does")
-    return place.arrived_at
-
-
-def _refused(field: str, rule: str, said: str) -> InvalidRequestError:
-    message = f"{field} {said}"
-    return InvalidRequestError(message, errors=[FieldError(field, rule, message)])
-
-
-_NO_REQUEST = Request("POST", "/", b"", datetime(1970, 1, 1, tzinfo=UTC), "")
-"""What headers and query said is not kept."""

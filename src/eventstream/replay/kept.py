@@ -63,15 +63,20 @@ class Kept:
         return self.bad.many.reasons if self.bad.many else {self.bad.reason: 1}
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield each bad line with its number; good lines of a whole record are not among them."""
-        if self.bad.many is None:
-            yield self.bad.line, self.bad.raw
-            return
-        lines = self.bad.raw.split(b"\n")
-        for first, last in self.bad.many.ranges:
-            for number in range(first, min(last + 1, len(lines))):
-                if lines[number].strip():
-                    yield number, lines[number]
+        """Yield each bad line with its number."""
+        return bad_lines(self.bad)
+
+
+def bad_lines(bad: BadLine) -> Iterator[tuple[int, bytes]]:
+    """Yield each bad line with its number; good lines of a whole record are not among them."""
+    if bad.many is None:
+        yield bad.line, bad.raw
+        return
+    lines = bad.raw.split(b"\n")
+    for first, last in bad.many.ranges:
+        for number in range(first, min(last + 1, len(lines))):
+            if lines[number].strip():
+                yield number, lines[number]
 
 
 def read_kept(listed: Listed, body: bytes) -> Kept:

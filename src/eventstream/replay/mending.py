@@ -88,14 +88,14 @@ def edit(lines: Sequence[str]) -> Path:
     Raises
     ------
     CommandError
-        The editor failed, or nothing was changed.
+        There is none, it failed, or nothing was changed.
     """
+    editor = _editor()
     descriptor, name = tempfile.mkstemp(prefix="eventstream-replay-", suffix=".ndjson")
     path = Path(name)
     text = HEADER + "".join(f"{line}\n" for line in lines)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     try:
         code = subprocess.run([*shlex.split(editor), name], check=False).returncode
     except OSError as error:
@@ -109,6 +109,13 @@ def edit(lines: Sequence[str]) -> Path:
     if code != 0:
         raise CommandError(f"the editor ended with code {code}: nothing was replayed")
     raise CommandError("nothing was changed, so nothing was replayed")
+
+
+def _editor() -> str:
+    named = os.environ.get("VISUAL") or os.environ.get("EDITOR")
+    if not named and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise CommandError("--edit needs a terminal or an EDITOR: use --export and --from-file")
+    return named or "vi"
 
 
 class MendedLines:

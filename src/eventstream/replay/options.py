@@ -6,6 +6,11 @@ from typing import Annotated
 
 import typer
 
+from eventstream.local.batches import RETRIES_EXHAUSTED, TOO_OLD
+
+IdArgument = Annotated[
+    str, typer.Argument(metavar="ID", help="Its id, as `list` prints it, or its key.")
+]
 ReasonOption = Annotated[
     list[str] | None,
     typer.Option(
@@ -17,7 +22,8 @@ ConditionOption = Annotated[
     typer.Option(
         "--condition",
         metavar="NAME",
-        help="Only batches given up for this: RetryAttemptsExhausted or MaximumRecordAgeExceeded.",
+        help=f"Only batches given up for this: {RETRIES_EXHAUSTED} or {TOO_OLD}; may be given "
+        "often.",
     ),
 ]
 StreamOption = Annotated[
@@ -33,6 +39,7 @@ UntilOption = Annotated[
     str | None,
     typer.Option("--until", metavar="TIME", help="Before this instant, hour or day, or 24h ago."),
 ]
+ShownOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, help="Most objects.")]
 LimitOption = Annotated[
     int | None,
     typer.Option("--limit", metavar="N", min=1, help="Most objects.", show_default="all"),

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from common.config import IngestConfig
-from eventstream.output import CommandError, UsageProblemError, note
+from eventstream.output import CommandError, UsageProblemError, note, plural
 from eventstream.progress import progress
 from eventstream.replay import pipeline
 from eventstream.replay.account import Account
@@ -134,7 +134,7 @@ def export_lines(wanted: Wanted, rejudge: Rejudge, name: str) -> None:
     write_file(spell_all(_kept(wanted), wanted.objects, rejudge, account), name)
     where = "" if name == STDOUT else f" to {name}"
     note(
-        f"wrote {account.lines:,} lines of {account.objects:,} objects{where}; "
+        f"wrote {plural(account.lines, 'line')} of {plural(account.objects, 'object')}{where}; "
         f"{account.ready:,} of them are events already"
     )
 

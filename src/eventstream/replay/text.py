@@ -9,13 +9,14 @@ from datetime import datetime
 from typing import Any
 
 from common.domain.windows import rfc3339
-from eventstream.output import CommandError, note, print_table, print_text
+from eventstream.output import CommandError, note, plural, print_table, print_text
 from eventstream.replay.account import Account
 from eventstream.replay.failed import Failed
 from eventstream.replay.job import summary
 from eventstream.replay.kept import Kept, read_rejection
 from eventstream.replay.printable import as_text, hex_lines, print_safe_json, printable
 
+_SHOWN_LINES = 20
 _SHOWN_PROBLEMS = 20
 _MOST_TEXT = 2_000
 _SECOND = 19
@@ -48,7 +49,21 @@ def kept_as_dict(kept: Kept) -> dict[str, Any]:
 
 def failed_as_dict(failed: Failed) -> dict[str, Any]:
     """Return the JSON shape of a given-up batch, without its records."""
-    return failed.as_dict() | {"at": rfc3339(failed.at)}
+    return {
+        "key": failed.key,
+        "id": failed.short_id,
+        "at": rfc3339(failed.at),
+        "condition": failed.condition,
+        "invocations": failed.invocations,
+        "function_error": failed.error,
+        "stream": failed.stream,
+        "shard": failed.shard,
+        "first_sequence": failed.first,
+        "last_sequence": failed.last,
+        "records": failed.batch_size,
+        "bytes": failed.listed.size,
+        "has_payload": failed.records is not None,
+    }
 
 
 def print_kept(found: Sequence[Kept]) -> None:
@@ -76,7 +91,7 @@ def print_failed(found: Sequence[Failed]) -> None:
             one.invocations,
             printable(one.error or "asked for retry"),
             one.batch_size if one.records is not None else f"{one.batch_size} (not kept)",
-            printable(one.shard),
+            printable(one.shard.removeprefix("shardId-")),
             printable(one.short_id),
         )
         for one in found
@@ -92,11 +107,19 @@ def print_facts(facts: dict[str, Any]) -> None:
             print_text(f"{name:{width}}  {printable(str(value))}")
 
 
-def print_line(raw: bytes, heading: str | None = None) -> None:
+def print_lines(lines: Sequence[tuple[str | None, bytes]], what: str) -> None:
+    """Print the first lines, each under its heading, and say how many more there are."""
+    for heading, raw in lines[:_SHOWN_LINES]:
+        print_text()
+        if heading:
+            print_text(printable(heading))
+        _print_line(raw)
+    if len(lines) > _SHOWN_LINES:
+        note(f"{len(lines) - _SHOWN_LINES:,} more {what}: --json has them")
+
+
+def _print_line(raw: bytes) -> None:
     """Print a line: as text where it is text, else in hexadecimal."""
-    print_text()
-    if heading:
-        print_text(heading)
     text = as_text(raw)
     if text is None:
         for each in hex_lines(raw):
@@ -142,7 +165,7 @@ def print_stats(found: Sequence[Kept], *, as_json: bool) -> None:
             for (day, reason), count in sorted(objects.items(), reverse=True)
         ],
     )
-    note(f"{total:,} lines in {len(found):,} objects of {size:,} bytes")
+    note(f"{plural(total, 'line')} in {plural(len(found), 'object')} of {plural(size, 'byte')}")
 
 
 def show_account(account: Account, *, as_json: bool, mend: str) -> None:
@@ -165,13 +188,16 @@ def show_account(account: Account, *, as_json: bool, mend: str) -> None:
     if account.interrupted:
         raise CommandError("interrupted: the same command goes on", exit_code=130)
     if account.unacknowledged:
+        lines = plural(account.unacknowledged, "line")
         raise CommandError(
-            f"{account.unacknowledged:,} lines were not acknowledged by the stream and stay where "
-            "they are: the same command goes on"
+            f"{lines} not acknowledged by the stream, and left in place: the same command goes on"
         )
     if not account.is_whole:
-        left = summary({"lines are bad still": account.bad, "objects are none": account.refused})
-        raise CommandError(f"{left}, and stay where they are. {mend}")
+        left = {
+            "line is bad still" if account.bad == 1 else "lines are bad still": account.bad,
+            "object is none" if account.refused == 1 else "objects are none": account.refused,
+        }
+        raise CommandError(f"{summary(left)}, and left in place. {mend}")
 
 
 def _print_account(account: Account) -> None:
@@ -181,14 +207,17 @@ def _print_account(account: Account) -> None:
         note(f"  {problem.said}")
     if len(account.problems) > _SHOWN_PROBLEMS:
         note(f"  and {len(account.problems) - _SHOWN_PROBLEMS:,} more: --json has them")
+    lines, objects = account.lines, account.objects
     figures = {
-        "lines": account.lines,
+        "line" if lines == 1 else "lines": lines,
         "sent": account.sent,
         "would be sent": account.ready if account.dry_run else 0,
         "still bad": account.bad,
         "put into quarantine": 0 if account.dry_run else account.quarantined,
         "would go into quarantine": account.quarantined if account.dry_run else 0,
-        "objects moved": account.moved,
+        "object moved" if account.moved == 1 else "objects moved": account.moved,
         "replayed before": account.replayed_before,
     }
-    note(f"{account.objects:,} objects looked at: {summary(figures) or 'nothing to do'}")
+    note(f"{plural(objects, 'object')} looked at: {summary(figures) or 'nothing to do'}")
+    if account.sent:
+        note("five-minute metrics leave replayed events out: `eventstream etl run` counts them")

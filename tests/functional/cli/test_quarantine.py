@@ -8,6 +8,7 @@ import pytest
 from moto import mock_aws
 
 from eventstream.commands import failures, quarantine
+from eventstream.local.batches import TOO_OLD
 from fakes.process_builders import a_record, an_event, sequence_of
 from functional.cli.replay_world import FAILURES, LAKE, World
 from functional.cli.running import Run
@@ -228,11 +229,35 @@ def test_a_batch_without_its_records_says_what_that_means(world: World, run: Run
     assert "(not kept)" in run("failures", "list").out
 
 
-def test_batches_can_be_narrowed_by_condition(world: World, run: Run) -> None:
-    world.give_up(a_record(an_event()))
+def test_the_bad_lines_of_a_whole_record_are_shown_one_by_one(world: World, run: Run) -> None:
+    key = world.give_up(a_record(*[b"{"] * 101, an_event()))
 
-    found = run("failures", "list", "--condition", "RetryAttemptsExhausted", "--json").json
-    none = run("failures", "list", "--condition", "MaximumRecordAgeExceeded", "--json").json
+    told = run("failures", "show", key, "--json").json["content"]
+    shown = run("failures", "show", key)
 
-    assert len(found["failures"]) == 1
-    assert none["failures"] == []
+    assert [each["line"] for each in told] == list(range(102))
+    assert {each["reason"] for each in told[:101]} == {"many_bad_lines"}
+    assert told[101]["reason"] is None
+    assert "82 more lines" in shown.err
+
+
+@pytest.mark.parametrize("condition", ["RetryAttemptsExhausted", TOO_OLD, "OfAnotherYear"])
+def test_batches_can_be_narrowed_by_whichever_condition_lambda_writes(
+    world: World, run: Run, condition: str
+) -> None:
+    for number, name in enumerate(("RetryAttemptsExhausted", TOO_OLD, "OfAnotherYear")):
+        why = {"condition": name}
+        world.give_up(a_record(an_event(), at=number), number=number, requestContext=why)
+
+    found = run("failures", "list", "--condition", condition, "--json").json
+
+    assert [one["condition"] for one in found["failures"]] == [condition]
+
+
+@pytest.mark.parametrize("command", [("failures", "list"), ("replay", "failures")])
+def test_the_help_names_the_conditions_that_the_mapping_writes(
+    run: Run, command: tuple[str, ...]
+) -> None:
+    told = " ".join(run(*command, "--help").out.split())
+
+    assert "RetryAttemptsExhausted or RecordAgeExceeded" in told

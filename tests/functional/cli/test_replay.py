@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 from moto import mock_aws
 
+from common.domain.enrich import Arrival, Client
 from common.domain.partitions import bucket_of, explicit_hash_key
+from common.errors import FieldError
+from common.http import Request
 from eventstream.commands import replay
 from eventstream.replay import pipeline
 from eventstream.replay.sending import Pace, Sender
@@ -19,6 +23,10 @@ from fakes.stream import Hourglass
 from functional.cli.replay_world import BUCKETS, FAILURES, LAKE, KilledError, World
 from functional.cli.running import Run
 from ingest.delivery import Waiting
+from ingest.receipts import Result
+from ingest.rejected import packs
+from ingest.routes import Target
+from ingest.surfaces import segment
 
 
 @pytest.fixture
@@ -115,8 +123,9 @@ def test_a_rejected_message_that_is_valid_by_now_is_put_as_its_event(
 def test_what_is_replayed_goes_where_ingest_would_put_it(world: World, run: Run) -> None:
     world.quarantine(a_record(rejected(a_message())))
 
-    run("replay", "quarantine")
+    done = run("replay", "quarantine")
 
+    assert "1 object looked at: 1 line, 1 sent, 1 object moved" in done.err
     [call] = world.kinesis.named("put_records")
     [record] = call["Records"]
     bucket = bucket_of("ada", BUCKETS)
@@ -145,10 +154,83 @@ def test_what_is_bad_still_stays_and_is_told_with_field_and_rule(world: World, r
     assert done.code == 1
     assert "(outside_time_limits)" in done.err
     assert "line is not JSON (json_invalid)" in done.err
-    assert "2 lines are bad still, and stay where they are. Mend them with --edit" in done.err
+    assert "2 lines are bad still, and left in place. Mend them with --edit" in done.err
     assert {each["rule"] for each in told["problems"]} == {"outside_time_limits", "json_invalid"}
     assert world.keys() == before
     assert world.stream() == []
+
+
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+TWO_HOURS_BEHIND = "2026-11-20T08:06:30.000Z"
+
+
+@pytest.mark.parametrize("surface", ["segment", "segment of a kind", "amplitude"])
+def test_what_the_request_said_is_used_as_when_it_came(
+    world: World, run: Run, surface: str
+) -> None:
+    message = a_message(timestamp=TWO_HOURS_BEHIND)
+    if surface == "amplitude":
+        at_ms = 1_795_161_990_000
+        message = {"event_type": "purchase", "insert_id": "m-1", "user_id": "ada", "time": at_ms}
+    kind = {"kind": "track"} if surface == "segment of a kind" else {}
+    told = {"sent_at": "2026-11-20T08:06:31.000Z", "user_agent": FIREFOX}
+    world.quarantine(a_record(rejected(message, surface=surface.partition(" ")[0], **told, **kind)))
+
+    assert run("replay", "quarantine").code == 0
+
+    [event] = world.stream()
+    assert event["original_timestamp"] == "2026-11-20T08:06:30Z"
+    assert (event["timestamp"], event["timestamp_source"]) == (
+        "2026-11-20T10:06:30Z",
+        "skew_corrected",
+    )
+    assert (event["ua_family"], event["is_bot"]) == ("Firefox", False)
+
+
+def test_what_ingest_kept_of_a_request_is_what_a_replay_reads(world: World, run: Run) -> None:
+    received_at = datetime(2026, 11, 20, 10, 6, 31, tzinfo=UTC)
+    arrival = Arrival(received_at, received_at, "k1", frozenset(), Client(FIREFOX))
+    document = {
+        "batch": [a_message(timestamp=TWO_HOURS_BEHIND)],
+        "sentAt": "2026-11-20T08:06:31.000Z",
+    }
+    target, request = Target("segment", batch=True), Request("POST", "/", b"", received_at, "r-1")
+    [sent] = segment.read(document, target, request).events
+    why = Result("m-1", errors=[FieldError("properties.total", "schema:minimum", "is too little")])
+    [pack] = packs([(sent, why)], target, arrival, request_id="r-1", buckets=BUCKETS)
+    world.quarantine(a_record(pack.data))
+
+    assert run("replay", "quarantine").code == 0
+
+    [event] = world.stream()
+    assert (event["timestamp"], event["timestamp_source"], event["ua_family"]) == (
+        "2026-11-20T10:06:30Z",
+        "skew_corrected",
+        "Firefox",
+    )
+
+
+def test_a_servers_clock_is_believed_in_a_replay_too(world: World, run: Run) -> None:
+    told = {"sent_at": "2026-11-20T08:06:31.000Z", "own_clock": True}
+    world.quarantine(a_record(rejected(a_message(timestamp=TWO_HOURS_BEHIND), **told)))
+
+    run("replay", "quarantine")
+
+    [event] = world.stream()
+    assert (event["timestamp"], event["timestamp_source"]) == ("2026-11-20T08:06:30Z", "client")
+
+
+@pytest.mark.parametrize("told", [{}, {"sent_at": 7, "user_agent": ["x"], "own_clock": "yes"}])
+def test_a_message_of_which_no_more_was_kept_is_replayed_without(
+    world: World, run: Run, told: dict[str, Any]
+) -> None:
+    world.quarantine(a_record(rejected(a_message(), **told)))
+
+    assert run("replay", "quarantine").code == 0
+
+    [event] = world.stream()
+    assert (event["timestamp"], event["timestamp_source"]) == ("2026-11-20T10:06:30Z", "client")
+    assert "ua_family" not in event
 
 
 def test_age_is_judged_as_of_the_receipt_and_may_be_waived(world: World, run: Run) -> None:
@@ -159,11 +241,14 @@ def test_age_is_judged_as_of_the_receipt_and_may_be_waived(world: World, run: Ru
     old = rejected(a_message(messageId="old", timestamp="2025-01-01T11:00:00Z"))
     world.quarantine(a_record(recent), a_record(old, at=1))
 
-    first = run("replay", "quarantine", "--json").json
-    second = run("replay", "quarantine", "--any-age", "--json").json
+    first = run("replay", "quarantine", "--json")
+    second = run("replay", "quarantine", "--any-age")
 
-    assert (first["sent"], first["bad"]) == (1, 1)
-    assert (second["sent"], second["bad"]) == (1, 0)
+    assert (first.json["sent"], first.json["bad"]) == (1, 1)
+    assert "--any-age takes those that were only too old" in first.err
+    assert second.code == 0
+    assert "1 line, 1 sent" in second.err
+    assert "`eventstream etl run` counts them" in second.err
     assert [event["event_id"] for event in world.stream()] == ["recent", "old"]
 
 
@@ -430,6 +515,19 @@ def test_lines_are_mended_in_the_editor(
     [event] = world.stream()
     assert (done.code, event["event_type"], event["source"]) == (0, "purchase", "k1")
     assert event["timestamp"] == event["received_at"] == "2026-11-20T10:06:31Z"
+
+
+def test_without_a_terminal_no_editor_is_opened_that_nobody_asked_for(
+    world: World, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.quarantine(a_record(b"{"))
+    for name in ("VISUAL", "EDITOR"):
+        monkeypatch.delenv(name, raising=False)
+
+    failed = run("replay", "quarantine", "--edit")
+
+    assert failed.code == 1
+    assert "use --export and --from-file" in failed.err
 
 
 def test_an_edit_that_is_bad_still_is_kept(

@@ -42,7 +42,13 @@ def test_an_empty_folder_says_how_to_register_a_type(run: Run, tmp_path: Path) -
     ("name", "text", "reason"),
     [
         ("order/1.json", "{", "order/1.json"),
-        ("order/1.json", '{"type": "strnig"}', "strnig"),
+        ("order/1.json", '{"type": "strnig"}', "order/1.json: type: "),
+        (
+            "order/1.json",
+            '{"properties": {"total": {"type": "strnig"}}}',
+            'order/1.json: properties.total.type: "strnig" is not',
+        ),
+        ("order/1.json", '{"allOf": [{"minimum": "x"}]}', "order/1.json: allOf.0.minimum: "),
         ("order/1.json", '{"$ref": "https://schemas.example/x"}', "https://schemas.example/x"),
         ("order/first.json", "{}", "must be called by its version"),
     ],
@@ -57,6 +63,7 @@ def test_a_schema_that_would_stop_the_function_is_named_and_fails(
 
     assert (shown.code, shown.out) == (1, "")
     assert reason in shown.err
+    assert f"the schemas in {tmp_path} do not fit" in shown.err
     assert "fine/1.json" not in shown.err
 
 

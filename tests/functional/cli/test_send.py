@@ -59,6 +59,27 @@ def test_a_refusal_names_the_field_and_the_rule_and_fails(
     assert result.out == ""
 
 
+@pytest.mark.parametrize("given", ["page_view", "-f-"])
+def test_an_api_that_wants_a_key_is_answered_with_where_to_put_it(
+    run: Run, api: EventApi, url: str, monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    refusal = {"code": "unauthorized", "message": "a key is wanted", "detail": "a key is wanted"}
+    api.script = lambda _number, _events: answer(401, refusal)
+
+    for key, advice in (
+        ("", "put it into the environment variable EVENTSTREAM_API_KEY"),
+        ("es_x", "EVENTSTREAM_API_KEY has the key that was sent"),
+    ):
+        monkeypatch.setenv("EVENTSTREAM_API_KEY", key)
+        monkeypatch.setattr("sys.stdin", io.StringIO('[{"event_type": "a"}, {"event_type": "b"}]'))
+        result = run("send", given, "--url", url)
+
+        assert result.code == 1
+        assert "a key is wanted" in result.err
+        assert advice in result.err
+        assert "is this an EventStream API" not in result.err
+
+
 def test_a_lost_answer_is_asked_for_again_under_the_same_id(
     run: Run, api: EventApi, url: str
 ) -> None:

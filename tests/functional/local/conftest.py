@@ -6,7 +6,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -19,10 +18,12 @@ import pytest
 from eventstream.local import pidfile
 from eventstream.local.state import StateFolder
 from eventstream.target import Target, resolve
+from fakes.waiting import wait_for
 
 PROJECT = Path(__file__).parent / "project"
 SOURCES = Path(__file__).resolve().parents[3] / "src"
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0
+"""Nobody waits so long but who would fail."""
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,7 @@ def _reply(answer: Any) -> Reply:
 
 def wait_until(condition: Callable[[], object]) -> None:
     """Wait until a condition holds."""
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it didn't come true in time"
-        time.sleep(0.05)
+    wait_for("what was waited for", condition, PATIENCE_S, every_s=0.05)
 
 
 def a_local(folder: Path) -> Local:

@@ -16,6 +16,7 @@ from moto import mock_aws
 from eventstream.local import mapping_poller
 from eventstream.local.mapping_poller import MappingPoller, idle_s
 from eventstream.local.mappings import StreamMapping
+from fakes.waiting import wait_for
 from unit.local.fake_kinesis import FakeKinesis
 
 PATIENCE_S = 20.0
@@ -73,10 +74,7 @@ def a_mapping(**other: Any) -> StreamMapping:
 
 
 def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it didn't come true in time"
-        time.sleep(0.02)
+    wait_for("what was waited for", condition, PATIENCE_S, every_s=0.02)
 
 
 def a_poller(kinesis: FakeKinesis, functions: Functions, **mapping: Any) -> MappingPoller:

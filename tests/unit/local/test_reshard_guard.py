@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from eventstream.local import reshard_guard
 from eventstream.local.reshard_guard import (
     HeldUpError,
     ReshardGuard,
@@ -13,6 +14,12 @@ from eventstream.local.reshard_guard import (
     operation,
     stream_name,
 )
+
+
+@pytest.fixture(autouse=True)
+def _no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look at the stream at every turn."""
+    monkeypatch.setattr(reshard_guard, "_LOOK_S", 0)
 
 
 class Stream:
@@ -33,7 +40,13 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 async def until(condition: Any) -> None:
     while not condition():
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0)
+
+
+async def turns(number: int = 100) -> None:
+    """Let all others go on for a while: as often, not as long."""
+    for _ in range(number):
+        await asyncio.sleep(0)
 
 
 def test_a_change_waits_for_puts_that_are_under_way_and_then_for_the_stream() -> None:
@@ -55,7 +68,7 @@ def test_a_change_waits_for_puts_that_are_under_way_and_then_for_the_stream() ->
         putting = asyncio.create_task(put())
         await asyncio.sleep(0)
         changing = asyncio.create_task(change())
-        await asyncio.sleep(0.1)
+        await turns()
         assert stream.asked == []
         put_over.set()
         await putting
@@ -83,7 +96,7 @@ def test_a_put_waits_until_the_shards_have_changed() -> None:
 
         async with guard.changing("events"):
             putting = asyncio.create_task(put())
-            await asyncio.sleep(0.05)
+            await turns()
             order.append("changed")
             finish.set()
         await putting
@@ -142,7 +155,7 @@ def test_two_changes_do_not_meet() -> None:
 
         async def change() -> None:
             async with counted():
-                await asyncio.sleep(0.01)
+                await turns()
 
         await asyncio.gather(change(), change(), change())
 
