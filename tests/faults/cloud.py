@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import io
 import re
-from collections import Counter
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from random import Random
+from typing import Any, TypeVar
 
+import boto3
 import pyarrow.parquet as pq
+import pytest
+from moto import mock_aws
 
+from common.adapters.calls import CLIENT_CONFIG
 from common.adapters.hot_store import DynamoHotStore
 from common.adapters.hours import DynamoHourMarks
 from common.adapters.lake import S3Lake
 from common.domain.hot import HotWindow, TypeCount
-from faults.http_faults import HttpFaults
+from common.observability import logger
+from fakes.aws_answers import skip_waits
+from faults.http_faults import KINDS, HttpFaults
+from faults.mapping import Lane
 from faults.traffic import LineId
+from faults.world import Crash
 from process.counters import HotCounters
 from process.service import Deps
 
 RETENTION = timedelta(days=14)
 MAX_TYPES = 2
+_MOST_DELIVERIES = 2_000
+"""Enough for any schedule whose work ends at all."""
+
+Invoke = Callable[[Sequence[Any], Deps], bool]
+"""Processes a batch; says whether it is done with."""
 
 
 @dataclass
@@ -88,12 +103,54 @@ class Cloud:
 
     def rows(self) -> set[LineId]:
         """Read which lines are in the lake."""
-        rows = set()
+        tables = self._read(["shard", "sequence", "line"]).values()
+        return {(row["shard"], row["sequence"], row["line"]) for rows in tables for row in rows}
+
+    def hours(self) -> dict[str, set[str]]:
+        """Read which hours of the lake have an event, copies dropped."""
+        hours: dict[str, set[str]] = defaultdict(set)
+        for key, rows in self._read(["event_id"]).items():
+            for row in rows:
+                hours[row["event_id"]].add(key.rpartition("/")[0])
+        return hours
+
+    def _read(self, columns: list[str]) -> dict[str, list[dict[str, Any]]]:
+        found = {}
         for key in self.objects("events/"):
             body = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-            table = pq.read_table(io.BytesIO(body), columns=["shard", "sequence", "line"])
-            rows |= {(row["shard"], row["sequence"], row["line"]) for row in table.to_pylist()}
-        return rows
+            found[key] = pq.read_table(io.BytesIO(body), columns=columns).to_pylist()
+        return found
+
+    def deliver(self, lanes: Sequence[Lane], rng: Random, rate: float, invoke: Invoke) -> None:
+        """Deliver all under faults; which lane comes next is drawn by lot, as is who takes it."""
+        environments = [self.environment() for _ in lanes]
+        self.faults.rng, self.faults.rate = rng, rate
+        for _ in range(_MOST_DELIVERIES):
+            unfinished = [lane for lane in lanes if not lane.finished]
+            if not unfinished:
+                break
+            lane, which = rng.choice(unfinished), rng.randrange(len(environments))
+            delivery = lane.next()
+            try:
+                done = invoke(lane.records[slice(*delivery.span)], environments[which])
+            except Crash:
+                environments[which] = self.environment()
+                lane.failed(delivery)
+                continue
+            self.counts["given back"] += not done
+            (lane.succeeded if done else lane.failed)(delivery)
+        assert all(lane.finished for lane in lanes)
+        self.faults.rng = None
+
+    def kinds_short_of(self, times: int) -> dict[str, int]:
+        """Return the kinds of faults that happened less often."""
+        counts = self.faults.counts
+        return {kind: counts[kind] for kind in KINDS if counts[kind] < times}
+
+    def note(self) -> str:
+        """Say how often each kind of fault happened."""
+        told = ", ".join(f"{self.faults.counts[kind]:,} {kind}" for kind in KINDS)
+        return f"{told}; {self.counts['given back']:,} given back"
 
     def hours_changed_after_their_mark(self) -> set[str]:
         """Read off the requests, in the order in which they arrived."""
@@ -106,6 +163,26 @@ class Cloud:
             elif operation == "UpdateItem" and mark and succeeded:
                 changed.discard(mark[1])
         return changed
+
+
+AnyCloud = TypeVar("AnyCloud", bound=Cloud)
+
+
+@contextmanager
+def in_the_cloud(make: type[AnyCloud], monkeypatch: pytest.MonkeyPatch) -> Iterator[AnyCloud]:
+    """Have moto's services behind faulty clients that do not wait between their tries."""
+    skip_waits(monkeypatch)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    level = logger.log_level
+    logger.setLevel("ERROR")
+    faults = HttpFaults()
+    with mock_aws():
+        s3 = boto3.client("s3", region_name="us-east-1", config=CLIENT_CONFIG)
+        dynamodb = boto3.client("dynamodb", region_name="us-east-1", config=CLIENT_CONFIG)
+        faults.install(s3)
+        faults.install(dynamodb)
+        yield make(s3, dynamodb, faults)
+    logger.setLevel(level)
 
 
 def _window(item: Any) -> HotWindow:

@@ -1,37 +1,35 @@
-"""Threads for the schedules, and a table of what they came to."""
+"""Threads for the schedules, how many of them to run, and where their figures go."""
 
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from faults.judge import Verdicts
 from faults.stepping import Runners
+from faults.summary import Figures
 
 Report = Callable[[str, Verdicts], None]
 
-_HEAD = (
-    f"{'':<58}{'schedules':>9}{'deliveries':>11}{'hot bad':>9}"
-    f"{'+':>6}{'-':>6}{'lake':>6}{'mark':>6}"
-)
+_OPTIONS = {
+    "schedules": "random schedules per family of faults",
+    "runs": "runs of the state machine",
+    "interleavings": "interleavings of an hour's writers, runs and senders",
+}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--schedules",
-        type=int,
-        help="random schedules per family of faults (`pytest tests/faults --schedules 10000`)",
-    )
+    for name, what in _OPTIONS.items():
+        parser.addoption(f"--{name}", type=int, help=f"{what}, in place of the gate's few")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hand the option to the schedules; collected late, this file has no say in the options."""
-    asked = config.getoption("schedules", None)
-    if asked:
-        os.environ["FAULT_SCHEDULES"] = str(asked)
+    """Hand the options to the schedules; collected late, this file has no say in the options."""
+    for name in _OPTIONS:
+        if asked := config.getoption(name, None):
+            os.environ[f"FAULT_{name.upper()}"] = str(asked)
 
 
 @pytest.fixture(scope="session")
@@ -41,22 +39,23 @@ def runners() -> Iterator[Runners]:
     stock.end()
 
 
-@pytest.fixture(scope="session")
-def report_line() -> Iterator[Callable[[str], None]]:
-    """Collect lines that are shown at the end by ``pytest -s``."""
-    lines: list[str] = []
-    yield lines.append
-    sys.stdout.write("\n" + "\n".join(["", _HEAD, *lines, ""]))
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Figures:
+    """Take down figures for the end of the run."""
+    return Figures(record_property)
 
 
-@pytest.fixture(scope="session")
-def report(report_line: Callable[[str], None]) -> Report:
-    """Show the figures of a set of schedules."""
+@pytest.fixture
+def report_line(figures: Figures) -> Callable[[str], None]:
+    """Take down a line."""
+    return figures.line
+
+
+@pytest.fixture
+def report(figures: Figures) -> Report:
+    """Take down the figures of a family of schedules."""
 
     def add(name: str, of: Verdicts) -> None:
-        report_line(
-            f"{name:<58}{of.schedules:>9}{of.deliveries:>11}{of.hot_wrong:>9}"
-            f"{of.over:>6}{of.lost:>6}{of.ids_wrong:>6}{of.marked_too_early:>6}"
-        )
+        figures.family(f"counters: {name}", of.schedules, of.wrong, of.note)
 
     return add

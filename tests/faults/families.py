@@ -50,7 +50,21 @@ EXACT = (CRASH, BISECT, REGRESS, ZOMBIES, RESHARD, EVERYTHING)
 
 def schedules(gate: int, *, at_most: int | None = None) -> int:
     """Return how many schedules to run: the gate's, or what ``--schedules`` asks for."""
-    asked = int(os.environ.get("FAULT_SCHEDULES", gate))
+    return _asked("FAULT_SCHEDULES", gate, at_most)
+
+
+def machine_runs(gate: int, *, at_most: int | None = None) -> int:
+    """Return how often to run the state machine: as the gate does, or as ``--runs`` says."""
+    return _asked("FAULT_RUNS", gate, at_most)
+
+
+def interleavings(gate: int) -> int:
+    """Return how many interleavings to run: the gate's, or what ``--interleavings`` asks for."""
+    return _asked("FAULT_INTERLEAVINGS", gate, None)
+
+
+def _asked(variable: str, gate: int, at_most: int | None) -> int:
+    asked = int(os.environ.get(variable, gate))
     return min(asked, at_most or asked)
 
 

@@ -92,6 +92,8 @@ class Actor:
 @dataclass
 class Verdicts:
     schedules: int = 0
+    wrong: int = 0
+    """Schedules in which anything that follows is not zero."""
     stale: int = 0
     """Schedules whose results are not those of all rows, although no hour is open."""
     never_closed: int = 0
@@ -341,11 +343,14 @@ def run_schedules(design: Design, count: int, runners: Runners, *, name: str) ->
     for number in range(count):
         simulation = Simulation(design, Random(f"{name}/{number}"), runners)
         simulation.run()
+        never_closed, stale = not simulation.is_closed(), simulation.is_stale()
+        mixed, alerts_wrong = simulation.is_mixed(), simulation.has_wrong_alerts()
         verdicts.schedules += 1
-        verdicts.never_closed += not simulation.is_closed()
-        verdicts.stale += simulation.is_stale()
-        verdicts.mixed += simulation.is_mixed()
-        verdicts.alerts_wrong += simulation.has_wrong_alerts()
+        verdicts.wrong += never_closed or stale or mixed or alerts_wrong
+        verdicts.never_closed += never_closed
+        verdicts.stale += stale
+        verdicts.mixed += mixed
+        verdicts.alerts_wrong += alerts_wrong
         simulation.count_alerts()
         verdicts.seen.update(simulation.seen)
     return verdicts

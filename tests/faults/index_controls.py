@@ -7,7 +7,15 @@ from typing import Any, cast
 
 from common.domain.bad_lines import BadLine
 from common.domain.decode import StreamLine, decode_batch
-from common.domain.event_index import EventKey, IndexRules, entry_of, is_kept, key_of
+from common.domain.event_index import (
+    EventKey,
+    IndexEntry,
+    IndexRules,
+    entry_of,
+    is_kept,
+    key_of,
+)
+from common.domain.windows import to_ms
 from common.errors import StoreError, ThrottledError
 from common.ports.event_index import IndexChange
 from faults.index_simulation import RemoteIndexStore
@@ -79,6 +87,24 @@ class LetsAllReplayedThrough:
     def admit(self, lines: Sequence[StreamLine], bad: Sequence[BadLine]) -> tuple[StreamLine, ...]:
         kept = self._shipped.admit(lines, bad)
         return tuple(line for line in lines if line.event.replayed or line in kept)
+
+
+class IgnoresTheTimestamp:
+    """Takes a replayed line for the owner's if one request brought both, whatever their times."""
+
+    def __init__(self, store: RemoteIndexStore, rules: IndexRules) -> None:
+        self._store, self._shipped = store, EventIndex(store, rules)
+
+    def admit(self, lines: Sequence[StreamLine], bad: Sequence[BadLine]) -> tuple[StreamLine, ...]:
+        kept = self._shipped.admit(lines, bad)
+        owners = self._store.read([key_of(line) for line in lines])
+        return tuple(line for line in lines if line in kept or _came_together(line, owners))
+
+
+def _came_together(line: StreamLine, owners: Mapping[EventKey, IndexEntry]) -> bool:
+    owner = owners.get(cast("EventKey", key_of(line)))
+    received_ms = to_ms(line.event.received_at)
+    return line.event.replayed and owner is not None and owner.received_ms == received_ms
 
 
 WRITES_LAST = Subject(invoke=writes_the_index_last)

@@ -21,10 +21,9 @@ from common.domain.event_index import EventKey, IndexEntry, IndexRules, address
 from common.ports.event_index import EventIndexStore, IndexChange, IndexWritten
 from fakes.event_index import MemoryEventIndex
 from faults.judge import _total, unmarked
-from faults.mapping import Lane
 from faults.simulation import Family, Simulation, Subject
 from faults.stepping import Runners
-from faults.traffic import STREAM, Sent, Sequences, _count
+from faults.traffic import STREAM, Sent, _count
 from faults.world import Wire, World
 from process.index import EventIndex
 from process.service import Deps
@@ -41,11 +40,22 @@ class Sending:
     event_id: str
     event_type: str
     came: str
+    stamp: str | None = None
+    user: int | None = None
     is_error: bool = False
     latency_ms: float | None = None
     replayed: bool = False
     rejected: bool = False
     broken: bytes | None = None
+
+    @property
+    def at(self) -> str:
+        return self.stamp or self.came
+
+    @property
+    def is_hot(self) -> bool:
+        """Say whether it happened in the hour of its receipt or in the one before; all one day."""
+        return int(self.at[11:13]) >= int(self.came[11:13]) - 1
 
     @property
     def poison(self) -> bytes | None:
@@ -61,11 +71,12 @@ class Sending:
         body = {
             "event_id": self.event_id,
             "event_type": self.event_type,
-            "timestamp": self.came,
+            "timestamp": self.at,
+            "user_id": None if self.user is None else f"u{self.user}",
             "is_error": self.is_error,
             "latency_ms": self.latency_ms,
             "replayed": self.replayed,
-            "timestamp_source": "received",
+            "timestamp_source": "client" if self.stamp else "received",
             "received_at": self.came,
             "ingested_at": self.came,
             "schema_version": 1,
@@ -73,12 +84,20 @@ class Sending:
         return json.dumps(body).encode()
 
 
-def random_sendings(rng: Random, record: int) -> tuple[Sending, ...]:
-    """One to three lines; half of them were sent before, or will be, some twice in a record."""
-    return tuple(_sending(rng, f"{record}-{n}") for n in range(rng.choice((1, 1, 2, 3))))
+def random_sendings(rng: Random, record: int, user: int | None = None) -> tuple[Sending, ...]:
+    """One to three lines; half of them were sent before, or will be, some twice in a record.
+
+    Of some the same request has a second one under the same id, which happened at another hour.
+    """
+    lines = [_sending(rng, f"{record}-{n}", user) for n in range(rng.choice((1, 1, 2, 3)))]
+    if rng.random() < 0.15:
+        line = rng.choice(lines)
+        hour = int(line.came[11:13]) - rng.choice((1, 1, 3))
+        lines.append(replace(line, stamp=f"{line.came[:11]}{hour:02d}{line.came[13:]}"))
+    return tuple(lines)
 
 
-def _sending(rng: Random, event_id: str) -> Sending:
+def _sending(rng: Random, event_id: str, user: int | None) -> Sending:
     if rng.random() < 0.5:
         event_id = f"again-{rng.randrange(8)}"
     hour, minute, ms = rng.randrange(8, 13), rng.choice((1, 4, 58)), rng.randrange(1000)
@@ -86,8 +105,9 @@ def _sending(rng: Random, event_id: str) -> Sending:
         event_id,
         f"type-{rng.randrange(4)}",
         f"2026-11-20T{hour:02d}:{minute:02d}:30.{ms:03d}Z",
-        rng.random() < 0.2,
-        rng.choice((None, rng.lognormvariate(4.5, 0.7))),
+        user=user,
+        is_error=rng.random() < 0.2,
+        latency_ms=rng.choice((None, rng.lognormvariate(4.5, 0.7))),
         rejected=rng.random() < 0.05,
         broken=b'{"a":' if rng.random() < 0.02 else None,
     )
@@ -145,20 +165,8 @@ class IndexSimulation(Simulation):
     make: MakeIndex = EventIndex
     stored: MemoryEventIndex = field(default_factory=lambda: MemoryEventIndex(_AT_ONCE))
 
-    def _send(self) -> list[Lane]:
-        rng, sequences = self.rng, Sequences(self.rng)
-        split_after = rng.randint(2, 8) if self.family.reshard else 24
-        shards: dict[str, list[Sent]] = {}
-        for number in range(24):
-            user = rng.randrange(6)
-            shard = f"shardId-{user % 2:012d}"
-            if user % 2 == 0 and len(shards.get(shard, ())) >= split_after:
-                shard = f"shardId-{2 + user // 2 % 2:012d}"
-                self.faults["split shards"] += 1
-            one = Sent.of(shard, sequences.next(), user, random_sendings(rng, number))  # type: ignore[arg-type]
-            self.sent.append(one)
-            shards.setdefault(shard, []).append(one)
-        return [lane for records in shards.values() for lane in self._lanes_of(records)]
+    def _record(self, shard: str, sequence: str, user: int, number: int) -> Sent:
+        return Sent.of(shard, sequence, user, random_sendings(self.rng, number))  # type: ignore[arg-type]
 
     def _environment(self) -> Deps:
         reused = len(self._idle)
@@ -184,6 +192,8 @@ class IndexVerdicts:
     """Events that are in no hour of the lake."""
     twice: int = 0
     """Events that are in several hours of the lake: no reader could tell."""
+    twice_in: int = 0
+    """Schedules with such events."""
     hot_wrong: int = 0
     """Schedules whose windows are not what the rows of the lake come to."""
     hot_over: int = 0
@@ -209,6 +219,7 @@ class IndexVerdicts:
         self.wrong += bool(lost or twice or hot_wrong or late or stale)
         self.lost += lost
         self.twice += twice
+        self.twice_in += bool(twice)
         self.hot_wrong += hot_wrong
         self.hot_over += over
         self.unmarked += late or bool(stale)
@@ -244,8 +255,10 @@ def _windows(run: IndexSimulation) -> dict[tuple[str, str], Any]:
     for one in run.every_record():
         for number, line in enumerate(one.lines):
             if (one.shard, one.sequence, number) in run.world.first_seen and not line.replayed:
-                hour, minute = line.came[:13], int(line.came[14:16]) // 5 * 5  # type: ignore[attr-defined]
-                key = (f"HOT#{hour}", f"{minute:02d}#{STREAM}#{one.shard}")
+                at, is_hot = line.at, line.is_hot  # type: ignore[attr-defined]
+                if not is_hot:
+                    continue
+                key = (f"HOT#{at[:13]}", f"{int(at[14:16]) // 5 * 5:02d}#{STREAM}#{one.shard}")
                 hot[key].append((one.sequence, line))
     return {key: _count(records, run.max_types) for key, records in sorted(hot.items())}
 

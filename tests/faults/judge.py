@@ -16,6 +16,8 @@ class Verdicts:
     """What a set of schedules came to."""
 
     schedules: int = 0
+    wrong: int = 0
+    """Schedules in which anything that is promised did not hold."""
     hot_wrong: int = 0
     """Schedules in which any count, error, latency, type or mark is not what it must be."""
     over: int = 0
@@ -23,6 +25,9 @@ class Verdicts:
     lost: int = 0
     """Schedules in which a window counted fewer."""
     lake_wrong: int = 0
+    copies: int = 0
+    """Schedules in which a line lies in several objects: where batches keep their boundaries, a
+    batch that comes again finds its objects there."""
     ids_wrong: int = 0
     quarantine_wrong: int = 0
     marked_too_early: int = 0
@@ -31,20 +36,33 @@ class Verdicts:
     seen: Counter[str] = field(default_factory=Counter)
     """How often each fault and each consequence of one happened."""
 
+    @property
+    def note(self) -> str:
+        """Say how much was delivered and in which directions the windows went wrong."""
+        return f"{self.deliveries:,} deliveries; windows: {self.over} +, {self.lost} -"
+
     def add(self, run: Simulation) -> None:
         """Judge one schedule."""
         truth, world = run.expected, run.world
         over, lost = _totals(world, truth)
+        hot_wrong = world.hot.windows != truth.windows
+        lake_wrong = set(world.first_seen) != truth.rows
+        ids_wrong = ids_in(world) != truth.event_ids
+        quarantine_wrong = set(world.lake.quarantined) != truth.quarantined
+        too_early = bool(unmarked(world, late=run.family.late_calls))
+        stale = len(run.observer.stale(truth))
         self.schedules += 1
+        self.wrong += any((hot_wrong, lake_wrong, ids_wrong, quarantine_wrong, too_early, stale))
         self.deliveries += run.deliveries
         self.over += over
         self.lost += lost
-        self.hot_wrong += world.hot.windows != truth.windows
-        self.lake_wrong += set(world.first_seen) != truth.rows
-        self.ids_wrong += ids_in(world) != truth.event_ids
-        self.quarantine_wrong += set(world.lake.quarantined) != truth.quarantined
-        self.marked_too_early += bool(unmarked(world, late=run.family.late_calls))
-        self.stale_hours += len(run.observer.stale(truth))
+        self.hot_wrong += hot_wrong
+        self.lake_wrong += lake_wrong
+        self.copies += sum(map(len, world.lake.objects.values())) > len(world.first_seen)
+        self.ids_wrong += ids_wrong
+        self.quarantine_wrong += quarantine_wrong
+        self.marked_too_early += too_early
+        self.stale_hours += stale
         self.seen.update(run.faults)
         self.seen.update(world.seen)
         self.seen["hour read while it was written"] += run.observer.settled()

@@ -116,7 +116,7 @@ class ReplaySimulation(Simulation):
         """Write what was discarded where Lambda does; now and then replay what waits."""
         if lane.discarded:
             key = f"aws/lambda/mapping/{lane.records[0].shard}/{len(self.faults)}-{self.deliveries}"
-            self.failures.found[key] = _given_up(lane.discarded)
+            self.failures.found[key] = given_up(lane.discarded)
             self.faults["given up"] += 1
             lane.discarded.clear()
         if self.rng.random() < 0.1 and (self.failures.found or self.quarantine.found):
@@ -215,7 +215,7 @@ def mend(kept: Kept, line: int, raw: bytes) -> Any:
     return verdict
 
 
-def _given_up(batch: Sequence[Sent]) -> bytes:
+def given_up(batch: Sequence[Sent]) -> bytes:
     return json.dumps(
         {
             "requestContext": {"condition": "RetryAttemptsExhausted"},

@@ -15,10 +15,10 @@ from common.domain.timelines import Timeline
 from common.ports.sessions import Change, SessionStore, Written
 from fakes.sessions import MemorySessionStore
 from faults.mapping import Lane
-from faults.session_traffic import RULES, expected_timelines, random_visits
+from faults.session_traffic import RULES, expected_timelines, of_the_stream, random_visits
 from faults.simulation import Family, Simulation, Subject
 from faults.stepping import Runners
-from faults.traffic import Sent, Sequences
+from faults.traffic import STREAM, Sent, Sequences
 from faults.world import Wire, World
 from process.service import Deps
 from process.sessions import Sessions
@@ -59,6 +59,13 @@ class RemoteSessionStore(SessionStore):
         self._wire.call(lambda: self._stored.timelines.update({person: timeline}))
 
 
+@dataclass(frozen=True)
+class Streams(Family):
+    """A family in which people's events come on several streams, in one each time."""
+
+    names: tuple[str, ...] = (STREAM, "other-flow")
+
+
 class SessionsLike(Protocol):
     def assign(self, lines: Sequence[StreamLine]) -> Sequence[StreamLine]: ...
 
@@ -76,23 +83,27 @@ class SessionSimulation(Simulation):
     def __post_init__(self) -> None:
         # What is dropped of too many sessions depends on the order of records, and that is known
         # while a person stays on one shard.
-        most = RULES.max_sessions if self.family.reshard else self.rng.choice((2, 4, 200))
+        self._streams = self.family.names if isinstance(self.family, Streams) else (STREAM,)
+        one_shard = not self.family.reshard and len(self._streams) == 1
+        most = self.rng.choice((2, 4, 200)) if one_shard else RULES.max_sessions
         self.rules = replace(RULES, max_sessions=most)
         super().__post_init__()
 
     def _send(self) -> list[Lane]:
         rng, sequences = self.rng, Sequences(self.rng)
         split_after = rng.randint(2, 8) if self.family.reshard else 24
-        shards: dict[str, list[Sent]] = {}
+        shards: dict[tuple[str, str], list[Sent]] = {}
         for number in range(24):
             user = rng.randrange(6)
             shard = f"shardId-{user % 2:012d}"
-            if user % 2 == 0 and len(shards.get(shard, ())) >= split_after:
+            stream = rng.choice(self._streams)
+            if user % 2 == 0 and len(shards.get((stream, shard), ())) >= split_after:
                 shard = f"shardId-{2 + user // 2 % 2:012d}"
                 self.faults["split shards"] += 1
-            one = Sent.of(shard, sequences.next(), user, random_visits(rng, number, user))  # type: ignore[arg-type]
+            visits = random_visits(rng, number, user)
+            one = of_the_stream(stream, shard, sequences.next(), user, visits)
             self.sent.append(one)
-            shards.setdefault(shard, []).append(one)
+            shards.setdefault((stream, shard), []).append(one)
         return [lane for records in shards.values() for lane in self._lanes_of(records)]
 
     def _environment(self) -> Deps:

@@ -14,7 +14,7 @@ from random import Random
 
 from common.domain.sessions import Person, Session, SessionRules
 from common.domain.timelines import Mark, Timeline
-from faults.traffic import STREAM, Sent
+from faults.traffic import Sent
 
 _MINUTE_MS = 60_000
 _DAY_MS = 24 * 60 * _MINUTE_MS
@@ -31,10 +31,16 @@ class Visit:
     event_id: str
     person: Person | None
     at_ms: int
-    received_ms: int
+    arrived_ms: int
     client_id: str | None
     replayed: bool
     poison: bytes | None = None
+    says_ms: int = 0
+    """By how much a producer that writes to the stream itself is wrong about the receipt."""
+
+    @property
+    def received_ms(self) -> int:
+        return self.arrived_ms + self.says_ms
 
     def as_bytes(self) -> bytes:
         if self.poison is not None:
@@ -72,24 +78,36 @@ def random_visits(rng: Random, record: int, user: int) -> tuple[Visit, ...]:
         Person("anonymous", f"u{user}"),
         Person("user", f"u{user + 6} \u00e9\u4e16"),
     )
-    received_ms = _START_MS + 8 * 60 * _MINUTE_MS + record * 700
+    arrived_ms = _START_MS + 8 * 60 * _MINUTE_MS + record * 700
     return tuple(
         Visit(
             event_id=f"{record}-{number}",
             person=rng.choices((*people, None), (6, 2, 2, 0.5))[0],
             # Steps of ten minutes: three of them are the gap, and one millisecond more is not.
             at_ms=_START_MS + rng.randrange(48) * 10 * _MINUTE_MS + rng.choice((0, 0, 0, 1, -1)),
-            received_ms=received_ms,
+            arrived_ms=arrived_ms,
             client_id=f"s{rng.randrange(2)}" if rng.random() < 0.2 else None,
             replayed=rng.random() < 0.05,
             poison=rng.choice(_POISON) if rng.random() < 0.04 else None,
+            says_ms=rng.choice((-12, 5)) * _DAY_MS if rng.random() < 0.1 else 0,
         )
         if rng.random() > 0.03
         else Visit(
-            f"{record}-{number}", people[0], _START_MS - 7 * _DAY_MS, received_ms, None, False
+            f"{record}-{number}", people[0], _START_MS - 7 * _DAY_MS, arrived_ms, None, False
         )
         for number in range(rng.choice((1, 1, 2, 3)))
     )
+
+
+def of_the_stream(
+    stream: str, shard: str, sequence: str, user: int, visits: tuple[Visit, ...]
+) -> Sent:
+    """Return the record of some visits on the stream of a flow, which it reaches when they say."""
+    sent = Sent.of(shard, sequence, user, visits)  # type: ignore[arg-type]
+    head = sent.record["eventSourceARN"].rpartition("/")[0]
+    sent.record["eventSourceARN"] = f"{head}/{stream}"
+    sent.record["kinesis"]["approximateArrivalTimestamp"] = visits[0].arrived_ms / 1000
+    return sent
 
 
 def by_sorting(visits: Iterable[Visit], gap_ms: int) -> tuple[Session, ...]:
@@ -134,8 +152,9 @@ def _timeline(records: Sequence[tuple[Sent, list[Visit]]], rules: SessionRules) 
     marks: dict[str, Mark] = {}
     for one, visits in records:
         last = f"{len(one.sequence):03d}{one.sequence}"
-        marks[f"{STREAM}#{one.shard}"] = Mark(last, visits[0].received_ms)
-    newest_ms = max(mark.received_ms for mark in marks.values())
+        stream = one.record["eventSourceARN"].rpartition("/")[2]
+        marks[f"{stream}#{one.shard}"] = Mark(last, visits[0].arrived_ms)
+    newest_ms = max(mark.arrived_ms for mark in marks.values())
     kept, overflow = _kept(records, rules)
     return Timeline(kept, marks, newest_ms, overflow)
 

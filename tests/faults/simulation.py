@@ -26,6 +26,10 @@ MAX_DELIVERIES = 1_500
 """Faults end after this many deliveries, so that every schedule ends."""
 
 
+class StuckError(AssertionError):
+    """The faults have ended, and the work does not."""
+
+
 @dataclass(frozen=True)
 class Family:
     """Which faults a set of schedules has; crashes and lost answers are in each."""
@@ -81,6 +85,7 @@ class Simulation:
     runners: Runners
     world: World = field(default_factory=World)
     faults: Counter[str] = field(default_factory=Counter)
+    max_deliveries: int = MAX_DELIVERIES
 
     def __post_init__(self) -> None:
         self.max_types = self.rng.choice((2, 8))
@@ -138,7 +143,7 @@ class Simulation:
         return apply()
 
     def _draw(self) -> str:
-        if self.deliveries > MAX_DELIVERIES:
+        if self.deliveries > self.max_deliveries:
             return "none"
         kinds = ["crashed before", "crashed after", "refused", "answer lost", "sent twice"]
         rates = [self.rate] * 2 + [self.rate / 2] * 3
@@ -158,10 +163,14 @@ class Simulation:
             if user % 2 == 0 and len(shards.get(shard, ())) >= split_after:
                 shard = f"shardId-{2 + user // 2 % 2:012d}"
                 self.faults["split shards"] += 1
-            one = Sent.of(shard, sequences.next(), user, random_lines(rng, number, types=4))
+            one = self._record(shard, sequences.next(), user, number)
             self.sent.append(one)
             shards.setdefault(shard, []).append(one)
         return [lane for records in shards.values() for lane in self._lanes_of(records)]
+
+    def _record(self, shard: str, sequence: str, user: int, number: int) -> Sent:
+        """Make the record of that number."""
+        return Sent.of(shard, sequence, user, random_lines(self.rng, number, types=4))
 
     def _lanes_of(self, records: list[Sent]) -> list[Lane]:
         split: dict[int, list[Sent]] = {}
@@ -177,8 +186,8 @@ class Simulation:
 
     def _begin(self, lane: Lane) -> None:
         self.deliveries += 1
-        if self.deliveries > 4 * MAX_DELIVERIES:
-            raise AssertionError("the faults have ended and the work does not")
+        if self.deliveries > 4 * self.max_deliveries:
+            raise StuckError
         delivery, deps = lane.next(), self._environment()
         records = [one.record for one in lane.records[slice(*delivery.span)]]
         invocation = Invocation(lane, delivery, deps, self.runners.take())
@@ -210,7 +219,7 @@ class Simulation:
         gives_up = (
             self.family.late_calls
             and invocation.lane is not None
-            and self.deliveries <= MAX_DELIVERIES
+            and self.deliveries <= self.max_deliveries
             and self.rng.random() < self.rate / 5
         )
         if gives_up and invocation.lane:
@@ -239,7 +248,7 @@ class Simulation:
         self._replay(lane)
 
     def _answer_lost(self) -> bool:
-        lost = self.deliveries <= MAX_DELIVERIES and self.rng.random() < self.rate / 2
+        lost = self.deliveries <= self.max_deliveries and self.rng.random() < self.rate / 2
         self.faults["function's answer lost"] += lost
         return lost
 

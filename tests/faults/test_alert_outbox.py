@@ -18,9 +18,10 @@ from common.models import AnomalyAlert
 from common.ports.alerts import LEASE_SECONDS
 from fakes.aggregate_builders import NINE, World, a_quiet_past, a_window
 from fakes.alerts import MemoryAlertOutbox, MemoryAlertPublisher
-from faults.families import schedules
+from faults.families import interleavings
 from faults.hours import Crash
 from faults.stepping import Runner, Runners
+from faults.summary import Figures
 
 GATE = 5000
 SOON = NINE + HOUR
@@ -169,10 +170,10 @@ def test_an_alert_that_another_sender_holds_is_left_to_it_while_its_lease_lasts(
 
 
 def test_senders_at_once_that_die_anywhere_lose_nothing_and_repeat_only_in_the_gap(
-    runners: Runners,
+    runners: Runners, figures: Figures
 ) -> None:
     seen: Counter[str] = Counter()
-    for number in range(schedules(GATE)):
+    for number in range(interleavings(GATE)):
         sending = interleave(MemoryAlertOutbox, Random(f"senders/{number}"), runners)
 
         assert (sending.lost(), sending.is_done()) == (0, True), number
@@ -181,16 +182,23 @@ def test_senders_at_once_that_die_anywhere_lose_nothing_and_repeat_only_in_the_g
         seen["gap"] += bool(sending.gaps)
         seen["answer lost"] += bool(sending.publisher.answers_lost)
 
-    assert min(seen["repeat"], seen["gap"], seen["answer lost"]) > schedules(GATE) // 20
+    figures.family(
+        *("alerts: senders that die anywhere", interleavings(GATE), 0),
+        note=f"{seen['repeat']:,} with a repeat, all in the gap",
+    )
+    assert min(seen["repeat"], seen["gap"], seen["answer lost"]) > interleavings(GATE) // 20
 
 
-def test_claiming_first_loses_alerts(runners: Runners) -> None:
+def test_claiming_first_loses_alerts(runners: Runners, figures: Figures) -> None:
     trials = [interleave(Claiming, Random(f"claiming/{n}"), runners) for n in range(500)]
 
-    assert sum(sending.lost() > 0 for sending in trials) > 0.1 * len(trials)
+    lost = sum(sending.lost() > 0 for sending in trials)
+    figures.control("alerts, claimed first: lost", lost, len(trials), more_than=0.1)
 
 
-def test_without_a_lease_senders_at_once_repeat_each_other(runners: Runners) -> None:
+def test_without_a_lease_senders_at_once_repeat_each_other(
+    runners: Runners, figures: Figures
+) -> None:
     trials = [
         interleave(Unleased, Random(f"unleased/{n}"), runners, crash_rate=0.0) for n in range(500)
     ]
@@ -199,8 +207,9 @@ def test_without_a_lease_senders_at_once_repeat_each_other(runners: Runners) -> 
         for n in range(500)
     ]
 
-    assert sum(sending.repeats() > 0 for sending in trials) > 0.1 * len(trials)
     assert sum(sending.repeats() > 0 for sending in leased) == 0
+    repeated = sum(sending.repeats() > 0 for sending in trials)
+    figures.control("alerts, no lease: repeated", repeated, len(trials), more_than=0.1)
 
 
 def interleave(

@@ -13,6 +13,7 @@ from common.domain.hot import HotWindow, WindowKey
 from common.ports.hot import HotStore, Lost
 from fakes.hot import MemoryHotStore
 from faults.controls import SkipsInsteadOfFiltering
+from faults.summary import Figures
 from faults.traffic import Line, Sent, expected
 from faults.world import Crash
 from process.counters import HotCounters
@@ -123,22 +124,17 @@ def _wrong(make: Callable[[Store], Any], seen: Counter[str]) -> tuple[int, int]:
     return schedules, wrong
 
 
-def test_no_sequence_of_deliveries_and_crashes_makes_a_window_wrong(
-    report_line: Callable[[str], None],
-) -> None:
+def test_no_sequence_of_deliveries_and_crashes_makes_a_window_wrong(figures: Figures) -> None:
     seen = Counter[str]()
     schedules, wrong = _wrong(lambda store: HotCounters(store, max_types=1), seen)
-    report_line(f"every schedule of {_DELIVERIES} faulty deliveries: {wrong} of {schedules} wrong")
+    figures.family(f"every schedule of {_DELIVERIES} faulty deliveries", schedules, wrong)
 
     assert wrong == 0
     assert schedules > 1_000
     assert set(seen) == set(_CALL)
 
 
-def test_the_same_sequences_find_out_a_batch_that_is_skipped_whole(
-    report_line: Callable[[str], None],
-) -> None:
+def test_the_same_sequences_find_out_a_batch_that_is_skipped_whole(figures: Figures) -> None:
     schedules, wrong = _wrong(lambda store: SkipsInsteadOfFiltering(store, 1), Counter())
-    report_line(f"CONTROL skip, not filter, every schedule: {wrong} of {schedules} wrong")
 
-    assert wrong > 0.02 * schedules
+    figures.control("skip, not filter: every schedule", wrong, schedules, more_than=0.02)

@@ -12,9 +12,10 @@ from aggregate.figures import HourFigures
 from common.models import AggregationResult
 from common.ports.aggregates import HourProgress, HourSummary
 from fakes.aggregates import MemoryAggregates
-from faults.families import schedules
+from faults.families import interleavings
 from faults.hours import Design, run_schedules
 from faults.stepping import Runners
+from faults.summary import Figures
 
 GATE = 5000
 CONTROL = 800
@@ -34,8 +35,9 @@ EFFECTS = (
 )
 
 
-def test_no_hour_stays_stale_and_no_alert_is_wrong(runners: Runners) -> None:
-    verdicts = run_schedules(Design(), schedules(GATE), runners, name="shipped")
+def test_no_hour_stays_stale_and_no_alert_is_wrong(runners: Runners, figures: Figures) -> None:
+    verdicts = run_schedules(Design(), interleavings(GATE), runners, name="shipped")
+    figures.family("hours: writers, runs and senders", verdicts.schedules, verdicts.wrong)
 
     assert (verdicts.stale, verdicts.never_closed) == (0, 0)
     assert (verdicts.mixed, verdicts.alerts_wrong) == (0, 0)
@@ -46,19 +48,22 @@ def test_no_hour_stays_stale_and_no_alert_is_wrong(runners: Runners) -> None:
         assert verdicts.seen[effect] > verdicts.schedules // 100, effect
 
 
-def test_a_type_that_vanishes_from_an_hour_leaves_no_result_behind(runners: Runners) -> None:
+def test_a_type_that_vanishes_from_an_hour_leaves_no_result_behind(
+    runners: Runners, figures: Figures
+) -> None:
     design = Design(changing_types=True)
 
-    verdicts = run_schedules(design, schedules(1000), runners, name="changing types")
+    verdicts = run_schedules(design, interleavings(1000), runners, name="changing types")
+    figures.family("hours: types that vanish", verdicts.schedules, verdicts.wrong)
 
     assert (verdicts.stale, verdicts.never_closed) == (0, 0)
     assert (verdicts.mixed, verdicts.alerts_wrong) == (0, 0)
 
 
-def test_marking_before_putting_leaves_hours_stale(runners: Runners) -> None:
+def test_marking_before_putting_leaves_hours_stale(runners: Runners, figures: Figures) -> None:
     verdicts = run_schedules(Design(mark_first=True), CONTROL, runners, name="mark first")
 
-    assert verdicts.stale > VISIBLE * verdicts.schedules
+    figures.control("hours, mark first", verdicts.stale, verdicts.schedules, more_than=VISIBLE)
 
 
 class Unconditional(MemoryAggregates):
@@ -70,12 +75,14 @@ class Unconditional(MemoryAggregates):
             super().put_results([result])
 
 
-def test_writing_results_without_a_condition_leaves_those_of_older_runs(runners: Runners) -> None:
+def test_writing_results_without_a_condition_leaves_those_of_older_runs(
+    runners: Runners, figures: Figures
+) -> None:
     design = Design(store=Unconditional)
 
     verdicts = run_schedules(design, CONTROL, runners, name="unconditional")
 
-    assert verdicts.mixed > VISIBLE * verdicts.schedules
+    figures.control("hours, unconditional", verdicts.mixed, verdicts.schedules, more_than=VISIBLE)
     assert verdicts.stale > 0
 
 
@@ -88,10 +95,12 @@ class ClosesBlindly(MemoryAggregates):
             self.progress[summary.hour] = replace(self.progress[summary.hour], is_open=False)
 
 
-def test_closing_an_hour_that_was_marked_meanwhile_leaves_it_stale(runners: Runners) -> None:
+def test_closing_an_hour_that_was_marked_meanwhile_leaves_it_stale(
+    runners: Runners, figures: Figures
+) -> None:
     verdicts = run_schedules(Design(store=ClosesBlindly), CONTROL, runners, name="closes blindly")
 
-    assert verdicts.stale > VISIBLE * verdicts.schedules
+    figures.control("hours, closes blindly", verdicts.stale, verdicts.schedules, more_than=VISIBLE)
 
 
 class GenerationOrder(MemoryAggregates):
@@ -105,13 +114,15 @@ class GenerationOrder(MemoryAggregates):
 
 
 def test_runs_of_one_generation_that_judge_differently_lose_alerts_without_a_number_of_their_own(
-    runners: Runners,
+    runners: Runners, figures: Figures
 ) -> None:
     design = Design(store=GenerationOrder)
 
     verdicts = run_schedules(design, CONTROL, runners, name="generation order")
 
-    assert verdicts.alerts_wrong > VISIBLE * verdicts.schedules
+    figures.control(
+        "hours, generation order", verdicts.alerts_wrong, verdicts.schedules, more_than=VISIBLE
+    )
 
 
 class BeginsQuietly(MemoryAggregates):
@@ -125,13 +136,13 @@ class BeginsQuietly(MemoryAggregates):
 
 
 def test_a_run_that_does_not_open_the_hour_leaves_a_mixture_when_it_dies(
-    runners: Runners,
+    runners: Runners, figures: Figures
 ) -> None:
     design = Design(store=BeginsQuietly)
 
     verdicts = run_schedules(design, CONTROL, runners, name="begins quietly")
 
-    assert verdicts.mixed > VISIBLE * verdicts.schedules
+    figures.control("hours, begins quietly", verdicts.mixed, verdicts.schedules, more_than=VISIBLE)
 
 
 class HourFirst:
@@ -153,13 +164,13 @@ class HourFirst:
 
 
 def test_closing_an_hour_before_its_results_are_written_leaves_it_stale(
-    runners: Runners,
+    runners: Runners, figures: Figures
 ) -> None:
     design = Design(wrap=lambda deps: replace(deps, store=HourFirst(deps)))
 
     verdicts = run_schedules(design, CONTROL, runners, name="hour first")
 
-    assert verdicts.stale > VISIBLE * verdicts.schedules
+    figures.control("hours, hour first", verdicts.stale, verdicts.schedules, more_than=VISIBLE)
 
 
 class ListFirst:
@@ -186,7 +197,9 @@ def list_first(deps: Deps) -> Deps:
     return replace(deps, store=store, read_hour=store.read_hour)
 
 
-def test_reading_the_generation_after_the_objects_leaves_hours_stale(runners: Runners) -> None:
+def test_reading_the_generation_after_the_objects_leaves_hours_stale(
+    runners: Runners, figures: Figures
+) -> None:
     verdicts = run_schedules(Design(wrap=list_first), CONTROL, runners, name="list first")
 
-    assert verdicts.stale > VISIBLE * verdicts.schedules
+    figures.control("hours, list first", verdicts.stale, verdicts.schedules, more_than=VISIBLE)

@@ -11,8 +11,9 @@ import pytest
 from eventstream.replay import job
 from eventstream.replay.job import Pending, Replay
 from faults.families import schedules
-from faults.replay_simulation import ReplayVerdicts, run_replays
+from faults.replay_simulation import Change, ReplayVerdicts, run_replays
 from faults.stepping import Runners
+from faults.summary import Figures
 
 _MUST_HAPPEN = {
     "given up",
@@ -44,47 +45,48 @@ def _one_after_another(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(job, "in_parallel", in_turn)
 
 
-def tell(report_line: Callable[[str], None], name: str, of: ReplayVerdicts) -> None:
-    report_line(
-        f"{name:<58}{of.schedules:>9}{of.deliveries:>11}   over {of.over}, lost {of.lost}, "
-        f"extra {of.extra}; {of.seen['replays']} replays, {of.seen['replayer killed']} killed"
+def _note(of: ReplayVerdicts) -> str:
+    return (
+        f"{of.deliveries:,} deliveries, {of.seen['replays']:,} replays, "
+        f"{of.seen['replayer killed']:,} killed"
     )
 
 
+def _control(
+    runners: Runners, change: Change = lambda line: line, make: type[Replay] = Replay
+) -> ReplayVerdicts:
+    return run_replays(schedules(60, at_most=1_000), runners, change, make)
+
+
 def test_every_event_is_in_the_lake_and_no_counter_is_over(
-    runners: Runners, report_line: Callable[[str], None]
+    runners: Runners, figures: Figures
 ) -> None:
-    verdicts = run_replays(schedules(150), runners)
-    tell(report_line, "discard + replay + redelivery + killed replayer", verdicts)
+    found = run_replays(schedules(150), runners)
+    wrong = found.lost + found.extra + found.over
+    figures.family("replay: given up, killed anywhere", found.schedules, wrong, _note(found))
 
-    assert (verdicts.lost, verdicts.extra, verdicts.over) == (0, 0, 0)
-    assert {name for name in _MUST_HAPPEN if not verdicts.seen[name]} == set()
+    assert (found.lost, found.extra, found.over) == (0, 0, 0)
+    assert {name for name in _MUST_HAPPEN if not found.seen[name]} == set()
 
 
-def test_a_replay_without_its_flag_counts_twice(
-    runners: Runners, report_line: Callable[[str], None]
-) -> None:
+def test_a_replay_without_its_flag_counts_twice(runners: Runners, figures: Figures) -> None:
     def unflagged(line: bytes) -> bytes:
         return json.dumps(json.loads(line) | {"replayed": False}).encode()
 
-    verdicts = run_replays(schedules(60, at_most=1_000), runners, unflagged)
-    tell(report_line, "CONTROL replay without the flag", verdicts)
+    found = _control(runners, unflagged)
 
-    assert verdicts.over > 0.5 * verdicts.schedules
-    assert (verdicts.lost, verdicts.extra) == (0, 0)
+    assert (found.lost, found.extra) == (0, 0)
+    figures.control("replay without the flag", found.over, found.schedules, more_than=0.5)
 
 
-def test_a_replay_under_new_ids_doubles_the_lake(
-    runners: Runners, report_line: Callable[[str], None]
-) -> None:
+def test_a_replay_under_new_ids_doubles_the_lake(runners: Runners, figures: Figures) -> None:
     def renamed(line: bytes) -> bytes:
         event = json.loads(line)
         return json.dumps(event | {"event_id": f"new-{event['event_id']}"}).encode()
 
-    verdicts = run_replays(schedules(60, at_most=1_000), runners, renamed)
-    tell(report_line, "CONTROL replay under new ids", verdicts)
+    found = _control(runners, renamed)
 
-    assert verdicts.extra > 0.5 * verdicts.schedules
+    figures.control("replay under new ids", found.extra, found.schedules, more_than=0.5)
 
 
 class MovesFirst(Replay):
@@ -96,10 +98,7 @@ class MovesFirst(Replay):
         return super().end(pending)
 
 
-def test_moving_before_the_acknowledgement_loses_events(
-    runners: Runners, report_line: Callable[[str], None]
-) -> None:
-    verdicts = run_replays(schedules(60, at_most=1_000), runners, make=MovesFirst)
-    tell(report_line, "CONTROL moved before acknowledged", verdicts)
+def test_moving_before_the_acknowledgement_loses_events(runners: Runners, figures: Figures) -> None:
+    found = _control(runners, make=MovesFirst)
 
-    assert verdicts.lost > 0.1 * verdicts.schedules
+    figures.control("replay, moved before acknowledged", found.lost, found.schedules, more_than=0.1)

@@ -17,7 +17,8 @@ from common.domain.sessions import Person, RecordSightings, Session, SessionRule
 from common.domain.timelines import Timeline, applied, not_applied
 from faults.families import BISECT, CRASH, EVERYTHING, MILD, REGRESS, RESHARD, ZOMBIES, schedules
 from faults.session_controls import WithoutMarks, WithoutVersions, by_arrival
-from faults.session_simulation import SessionVerdicts, run_sessions
+from faults.session_flows import FlowVerdicts, at_once, run_flows
+from faults.session_simulation import SessionVerdicts, Streams, run_sessions
 from faults.session_traffic import RULES, Visit, by_sorting
 from faults.simulation import Family
 from faults.stepping import Runners
@@ -26,6 +27,7 @@ from faults.stepping import Runners
 _FAMILIES = tuple(
     replace(family, rates=MILD) for family in (CRASH, BISECT, REGRESS, ZOMBIES, RESHARD, EVERYTHING)
 )
+_FLOWS = Streams("two flows, everything but splits", REGRESS.mapping, late_calls=True, rates=MILD)
 _PER_FAMILY = 30
 _MOST_PER_FAMILY = 2_000
 _PERSON = Person("user", "u1")
@@ -52,7 +54,7 @@ def _visits(draw: st.DrawFn) -> list[Visit]:
             event_id=str(number),
             person=_PERSON,
             at_ms=draw(minutes) * _MINUTE_MS + draw(st.sampled_from((0, 0, 1, -1))) + 10**9,
-            received_ms=10**9 + 500 * _MINUTE_MS,
+            arrived_ms=10**9 + 500 * _MINUTE_MS,
             client_id=draw(st.sampled_from((None, None, None, "a", "b"))),
             replayed=draw(st.integers(0, 9)) == 0,
         )
@@ -68,7 +70,7 @@ def _timeline(visits: list[Visit], rng: Random, rules: SessionRules = RULES) -> 
     for visit in visits:
         shard = rng.choice("abc")
         numbers[shard] += rng.randint(1, 3)
-        seen = Sighting(visit.at_ms, visit.received_ms, visit.client_id, not visit.replayed)
+        seen = Sighting(visit.at_ms, visit.arrived_ms, visit.client_id, not visit.replayed)
         records.append(RecordSightings(shard, f"{numbers[shard]:03d}", (seen,)))
     done = 0
     while done < len(records):
@@ -120,11 +122,15 @@ def _must_happen(family: Family) -> set[str]:
     names |= (
         {"split shards", "people on several shards"} if family.reshard else {"dropped sessions"}
     )
+    if isinstance(family, Streams):
+        names = names - {"dropped sessions"} | {"people on several shards"}
     late = {"lands late", "lands late and again", "ran on beside its retry"}
     return names | (late if family.late_calls else set())
 
 
-@pytest.mark.parametrize("family", [pytest.param(family, id=family.name) for family in _FAMILIES])
+@pytest.mark.parametrize(
+    "family", [pytest.param(family, id=family.name) for family in (*_FAMILIES, _FLOWS)]
+)
 def test_sessions_are_exact_whatever_fails(
     family: Family, runners: Runners, report_line: Say
 ) -> None:
@@ -144,6 +150,46 @@ def test_writing_without_a_version_loses_what_others_wrote(
 
     assert verdicts.lost > 0
     assert verdicts.wrong > 0.2 * verdicts.schedules
+
+
+def test_writing_without_a_version_loses_what_other_flows_wrote(
+    runners: Runners, report_line: Say
+) -> None:
+    family = replace(_FLOWS, rates=(0.01,))
+    verdicts = run_sessions(family, schedules(100, at_most=1_000), runners, WithoutVersions)
+    report_line(_line(f"CONTROL unversioned: {family.name}", verdicts))
+
+    assert verdicts.lost > 0
+    assert verdicts.wrong > 0.2 * verdicts.schedules
+
+
+def _flows_line(name: str, of: FlowVerdicts) -> str:
+    return (
+        f"sessions: {name:<48}{of.runs:>9}{of.seen['deliveries']:>11}"
+        f"  {of.wrong} wrong; of {of.batches} batches {of.seen['redelivered']} redelivered;"
+        f" {of.seen['met']} met another write, {of.seen['lost']} lost to one"
+    )
+
+
+def test_flows_that_write_the_same_people_settle_without_a_redelivery(
+    runners: Runners, report_line: Say
+) -> None:
+    verdicts = run_flows(schedules(40, at_most=2_000), runners)
+    report_line(_flows_line("2 to 4 flows at the same instants", verdicts))
+
+    assert (verdicts.wrong, verdicts.seen["redelivered"]) == (0, 0)
+    assert verdicts.seen["met"] > verdicts.batches / 10
+    assert verdicts.seen["lost"] > verdicts.batches / 10
+
+
+def test_trying_again_at_once_has_batches_of_flows_redelivered(
+    runners: Runners, report_line: Say
+) -> None:
+    verdicts = run_flows(schedules(40, at_most=500), runners, at_once)
+    report_line(_flows_line("CONTROL no pause: 2 to 4 flows", verdicts))
+
+    assert verdicts.wrong == 0
+    assert verdicts.seen["redelivered"] > verdicts.batches / 20
 
 
 def test_writing_without_marks_counts_events_again(runners: Runners, report_line: Say) -> None:

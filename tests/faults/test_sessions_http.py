@@ -23,8 +23,8 @@ from faults.cloud import Cloud
 from faults.families import REGRESS, schedules
 from faults.http_faults import KINDS, HttpFaults
 from faults.mapping import Lane
-from faults.session_traffic import RULES, expected_timelines, random_visits
-from faults.traffic import Sent, Sequences
+from faults.session_traffic import RULES, expected_timelines, of_the_stream, random_visits
+from faults.traffic import STREAM, Sent, Sequences
 from faults.world import Crash
 from process.service import Deps, process
 from process.sessions import Sessions
@@ -75,7 +75,8 @@ def _send(rng: Random) -> dict[str, list[Sent]]:
     sequences, shards = Sequences(rng), dict[str, list[Sent]]()
     for number in range(_RECORDS):
         shard = f"shardId-{int(number >= _RECORDS / 2):012d}"
-        one = Sent.of(shard, sequences.next(), 0, random_visits(rng, number, 0))  # type: ignore[arg-type]
+        visits = random_visits(rng, number, 0)
+        one = of_the_stream(STREAM, shard, sequences.next(), 0, visits)
         shards.setdefault(shard, []).append(one)
     return shards
 

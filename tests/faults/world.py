@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from random import Random
 from typing import Protocol, TypeVar
@@ -46,6 +46,7 @@ class World:
         self.rows: dict[str, set[LineId]] = {}
         self.last_object: dict[str, int] = {}
         self.last_mark: dict[str, int] = {}
+        self.waited = timedelta(0)
         self._tick = 0
 
     def tick(self) -> int:
@@ -140,6 +141,11 @@ class RemoteHotStore(HotStore):
 
     def put(self, key: WindowKey, window: HotWindow, *, over: str | None) -> Lost | None:
         return self._wire.call(lambda: self._world.put_window(key, window, over))
+
+    def wait(self, some: timedelta) -> timedelta:
+        """Let time pass for a control that looks at the clock, and return how much has by now."""
+        self._world.waited += some
+        return self._world.waited
 
     def add_blindly(self, key: WindowKey, window: HotWindow) -> None:
         self._wire.call(lambda: self._world.add_blindly(key, window))
