@@ -40,8 +40,8 @@ demo: $(VENV)/.local ## The same without staying: exits 0 when every number agre
 	@$(BIN)/eventstream demo --port $(PORT)
 
 test: check ## All suites that need no AWS account, and the local end-to-end run
-	$(BIN)/python -m pytest -q -n auto --dist worksteal -m "not artifacts and not e2e and not sdks and not browser"
-	$(BIN)/python -m pytest -q -m e2e
+	$(BIN)/python -m pytest -q -rs -n auto --dist worksteal -m "not artifacts and not e2e and not sdks and not browser"
+	$(BIN)/python -m pytest -q -rs -n 2 --dist loadfile --no-loadscope-reorder -m e2e tests/e2e tests/functional/local tests/sdks
 
 check: lint types contracts ## Lint, types, import contracts and template: what must hold before a commit
 
@@ -64,20 +64,23 @@ openapi: $(VENV)/.local ## Write docs/openapi.json, and the copy that is served,
 
 test-artifacts: $(VENV)/.dev ## sam build, then run the built functions under Lambda's own emulator (needs Python 3.12)
 	scripts/artifacts/tools.sh
-	$(BIN)/python -m pytest -q -m artifacts tests/artifacts
+	$(BIN)/python -m pytest -q -rs -m artifacts tests/artifacts
 
 # Node.js comes from PyPI where the machine has none that is new enough.
 test-sdks: $(VENV)/.dev ## Client libraries for Node.js against the local pipeline, faults included
 	@PYTHON=$(BIN)/python scripts/sdks/node.sh >/dev/null
-	$(BIN)/python -m pytest -q -m sdks tests/sdks
+	$(BIN)/python -m pytest -q -rs -m sdks tests/sdks
 
 test-browser: $(VENV)/.dev ## Pages in headless Chromium against the local pipeline (root: installs Chromium by apt-get)
 	@scripts/sdks/chromium.sh >/dev/null
 	@PYTHON=$(BIN)/python scripts/sdks/node.sh >/dev/null
-	$(BIN)/python -m pytest -q -m browser tests/sdks
+	$(BIN)/python -m pytest -q -rs -m browser tests/sdks
 
-torture: $(VENV)/.dev ## The fault suites, and a million random requests, at full length
-	$(BIN)/python -m pytest -q tests/faults --schedules 10000
+# docs/testing.md says how long each part takes, and how to run one alone.
+torture: $(VENV)/.dev ## The fault suites, and a million random requests, at full length: hours
+	$(BIN)/python -m pytest -q -n auto --dist worksteal tests/faults -k "not any_order and not that_arrived" --schedules 10000 --runs 2000 --interleavings 50000
+	$(BIN)/python -m pytest -q -n auto tests/faults/test_sessions.py -k "any_order or that_arrived" --schedules 20000
+	$(BIN)/python -m pytest -q tests/e2e/test_killed_process.py --kills 100
 	$(BIN)/python -m pytest -q -n auto tests/torture --bodies 1000000 --samples 20000 --put-schedules 20000 --examples 1000 --api-examples 200
 
 benchmark: $(VENV)/.dev ## What a request and a batch cost, beside typical functions (ratios; on a quiet machine)

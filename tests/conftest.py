@@ -7,6 +7,8 @@ import threading
 
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["faults.summary"]
+
 # Timings are no test's business: a slow machine must not fail an example.
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("house")

@@ -7,33 +7,26 @@ import os
 import signal
 import subprocess
 import sys
-import time
+import urllib.parse
+import urllib.request
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from e2e.stream_lines import hot_counts, read_stream
-from eventstream.local import pidfile
+from eventstream.lake.cache import LakeCache
+from eventstream.lake.sql import run
+from eventstream.local import pidfile, stopping
 from eventstream.local.state import StateFolder
 from eventstream.target import Target, from_running
+from fakes.waiting import PATIENCE_S, wait_for
 
 ROOT = Path(__file__).parents[2]
-_Found = TypeVar("_Found")
-
-
-def wait_for(
-    what: str, look: Callable[[], _Found], timeout_s: float = 60.0, every_s: float = 0.1
-) -> _Found:
-    """Look until there is something to see, and return it."""
-    deadline = time.monotonic() + timeout_s
-    while True:
-        found = look()
-        if found:
-            return found
-        assert time.monotonic() < deadline, f"no {what} within {timeout_s:.0f} s"
-        time.sleep(every_s)
+EXACT = {"BatchWindowSeconds": "1", "EtlGraceMinutes": "0"}
+"""Parameters for tests that compare numbers: batches soon, and hours that are final as soon as
+the stream is drained beyond them."""
 
 
 @dataclass(frozen=True)
@@ -108,8 +101,8 @@ class LocalPipeline:
         self.started = self.must(*arguments).json
 
     def stop(self) -> None:
-        """Stop it cleanly."""
-        self.must("stop")
+        """Stop it cleanly, at once: a command would need seconds to begin on a busy machine."""
+        stopping.stop(self.state)
 
     def kill(self) -> None:
         """Kill the gateway, the poller and the scheduler: one process. The store lives on."""
@@ -138,31 +131,39 @@ class LocalPipeline:
         return "\n".join(texts)
 
     def sql(self, statement: str) -> list[dict[str, Any]]:
-        """Run a statement and return its rows as mappings."""
-        rows: list[dict[str, Any]] = self.must("sql", statement, "--json").json["rows"]
-        return rows
+        """Run a statement as `eventstream sql` does and return its rows as mappings."""
+        target = self.target()
+        lake = LakeCache(
+            target.client("s3"), target.resource("LakeBucket"), self.folder / "lake-of-tests"
+        )
+        with run(statement, lake) as result:
+            return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
 
     def lake_counts(self) -> Counter[str]:
         """Count the distinct events of each type in the lake."""
         rows = self.sql("SELECT event_type, count(*) AS n FROM events GROUP BY event_type")
         return Counter({row["event_type"]: int(row["n"]) for row in rows})
 
-    def wait_for_lake(self, events: int, timeout_s: float = 120.0) -> None:
+    def wait_for_lake(self, events: int, timeout_s: float = PATIENCE_S) -> None:
         """Wait until so many distinct events are in the lake."""
         wait_for(
             f"{events} events in the lake",
             lambda: self.lake_counts().total() >= events,
             timeout_s,
-            every_s=0.5,
+            every_s=0.3,
         )
+
+    def line_counts(self) -> Counter[str]:
+        """Count the stream's lines that the lake holds, each once: a re-sent event has two."""
+        rows = self.sql(
+            "SELECT event_type, count(*) AS n FROM (SELECT DISTINCT event_type, stream, shard, "
+            "sequence, line FROM events_raw) AS lines GROUP BY event_type"
+        )
+        return Counter({row["event_type"]: int(row["n"]) for row in rows})
 
     def raw_rows(self) -> int:
         """Count the stream's lines that the lake holds, each once."""
-        rows = self.sql(
-            "SELECT count(*) AS n FROM "
-            "(SELECT DISTINCT stream, shard, sequence, line FROM events_raw) AS lines"
-        )
-        return int(rows[0]["n"])
+        return self.line_counts().total()
 
     def stream_lines(self) -> list[dict[str, Any]]:
         """Read every event that the stream holds, a re-sent one as often as it was sent."""
@@ -172,41 +173,68 @@ class LocalPipeline:
     def wait_until_drained(self) -> None:
         """Wait until every line of the stream is in the lake and, if recent, counted."""
         lines = self.stream_lines()
-        wait_for("drained stream", lambda: self.raw_rows() == len(lines), 180.0, every_s=0.5)
+        wait_for("drained stream", lambda: self.raw_rows() == len(lines), every_s=0.3)
         wanted = hot_counts(lines)
         for event_type in sorted({name for name, _ in wanted}):
             of_type = {at: n for (name, at), n in wanted.items() if name == event_type}
             wait_for(
                 f"hot counters of {event_type} that equal the stream's lines",
-                lambda of_type=of_type, name=event_type: self._hot(name, of_type) == of_type,
-                every_s=0.5,
+                lambda of_type=of_type, name=event_type: self.hot(name, min(of_type)) == of_type,
+                every_s=0.3,
             )
 
-    def _hot(self, event_type: str, like: Mapping[str, int]) -> dict[str, int]:
-        series = self.must(
-            *("metrics", event_type, "-g", "5m", "--json", "--limit", "10000"),
-            *("--from", min(like)),
-        ).json
-        return {point["start"]: int(point["value"]) for point in series["points"]}
+    def hot(self, event_type: str, since: str) -> dict[str, int]:
+        """Read a type's counters by the start of their five minutes."""
+        points = self._points(event_type, granularity="5m", **{"from": since})
+        return {point["start"]: int(point["value"]) for point in points}
+
+    def counted(self, event_type: str) -> int:
+        """Add up the counters of five minutes that a type has."""
+        return sum(int(point["value"]) for point in self._points(event_type, granularity="5m"))
+
+    def get(self, path: str, **query: str) -> Any:
+        """Ask the API."""
+        url = f"{self.url}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own address
+            return json.load(answer)
+
+    def _points(self, event_type: str, **query: str) -> list[dict[str, Any]]:
+        points, more = [], {"event_type": event_type, **query}
+        while True:
+            page = self.get("/metrics", **more)
+            points += page["points"]
+            if page["next_cursor"] is None:
+                return points
+            more["cursor"] = page["next_cursor"]
 
     def hours(self, first: str, end: str) -> dict[str, dict[str, tuple[int, int]]]:
-        """Run the ETL over a range and return (count, unique users) by type and hour."""
-        self.must("etl", "run", "--from", first, "--to", end, "--json")
-        types = [row["event_type"] for row in self.must("types", "--json").json["event_types"]]
-        return {name: self._series(name, first, end) for name in types}
+        """Run the ETL until a range is final; return (count, unique users) by type and hour.
 
-    def _series(self, event_type: str, first: str, end: str) -> dict[str, tuple[int, int]]:
-        counts, users = (
-            {
-                point["start"][:13]: int(point["value"])
-                for point in self.must(
-                    *("metrics", event_type, "--metric", metric, "--json", "--limit", "10000"),
-                    *("--from", f"{first}:00:00Z", "--to", f"{end}:00:00Z"),
-                ).json["points"]
-            }
-            for metric in ("count", "unique_users")
+        Before that an hour may show the counters of five minutes, where an event that had to be
+        sent again counts as often as it was sent.
+        """
+        return wait_for(
+            f"final hours from {first} to {end}", lambda: self._final(first, end), every_s=2.0
         )
-        return {hour: (n, users[hour]) for hour, n in counts.items() if n}
+
+    def _final(self, first: str, end: str) -> dict[str, dict[str, tuple[int, int]]] | None:
+        self.must("etl", "run", "--from", first, "--to", end, "--json")
+        types = [row["event_type"] for row in self.get("/event-types")["event_types"]]
+        span = {"from": f"{first}:00:00Z", "to": f"{end}:00:00Z"}
+        found: dict[str, dict[str, tuple[int, int]]] = {}
+        for name in types:
+            counts, users = (
+                self._points(name, metric=metric, **span) for metric in ("count", "unique_users")
+            )
+            if any(point["status"] != "final" for point in counts):
+                return None
+            people = {point["start"]: int(point["value"]) for point in users}
+            found[name] = {
+                point["start"][:13]: (int(point["value"]), people[point["start"]])
+                for point in counts
+                if point["value"]
+            }
+        return found
 
 
 def descendants(pid: int) -> list[int]:

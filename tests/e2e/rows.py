@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from e2e.local_pipeline import LocalPipeline
+
 Hourly = dict[str, dict[str, tuple[int, int]]]
 """(count, unique users) by event type and ISO hour."""
 
@@ -83,3 +85,19 @@ def expected(
     for (kind, hour), n in counts.items():
         hourly[kind][hour] = (n, len(users[kind, hour]))
     return dict(hourly)
+
+
+SQL = """
+SELECT event_type, date_format(timestamp, '%Y-%m-%dT%H') AS hour,
+       count(*) AS n, count(DISTINCT coalesce(user_id, anonymous_id)) AS users
+FROM events GROUP BY 1, 2
+"""
+
+
+def by_sql(pipeline: LocalPipeline) -> Hourly:
+    """Count the rows of the lake with the command."""
+    found: Hourly = {}
+    for row in pipeline.must("sql", SQL, "--json").json["rows"]:
+        of_type = found.setdefault(row["event_type"], {})
+        of_type[row["hour"]] = (int(row["n"]), int(row["users"]))
+    return found

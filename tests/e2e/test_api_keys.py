@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
+from e2e.client import ask_until_answered
 from e2e.local_pipeline import LocalPipeline
 from eventstream.local import stopping
 
@@ -28,16 +27,8 @@ def ask(
     **headers: str,
 ) -> tuple[int, dict[str, str], Any]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    request = urllib.request.Request(  # noqa: S310 - our own http address
-        pipeline.url + path, data=body, headers=named, method=method
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            status, given, text = response.status, response.headers, response.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            status, given, text = error.code, error.headers, error.read()
-    return status, {k.lower(): v for k, v in given.items()}, json.loads(text) if text else None
+    status, given, text = ask_until_answered(pipeline.url + path, body, named, method)
+    return status, given, json.loads(text) if text else None
 
 
 def status_of(pipeline: LocalPipeline, path: str, key: str, body: bytes | None = None) -> int:

@@ -2,36 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
 from common.domain.windows import rfc3339
-from e2e.local_pipeline import LocalPipeline, wait_for
+from e2e.client import deliver
+from e2e.project import Project
 from eventstream.local import stopping
 from fakes import second_flow
+from fakes.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
 NOW = datetime.now(UTC)
-
-
-@dataclass
-class Project(LocalPipeline):
-    """A pipeline of a project that isn't the repository."""
-
-    root: Path = Path()
-
-    def command(self, *arguments: str) -> list[str]:
-        change = f"import os, runpy; os.chdir({str(self.root)!r}); "
-        run = "runpy.run_module('eventstream', run_name='__main__', alter_sys=True)"
-        return [sys.executable, "-c", change + run, *arguments]
 
 
 @pytest.fixture(scope="module")
@@ -59,13 +44,7 @@ def post(running: Project, *counts: tuple[str, int]) -> None:
         for event_type, count in counts
         for number in range(count)
     ]
-    request = urllib.request.Request(  # noqa: S310 - our own address
-        f"{running.url}/events/batch",
-        json.dumps(events).encode(),
-        {"content-type": "application/json"},
-    )
-    with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
-        assert json.load(answer)["accepted"] == len(events)
+    deliver(running.url, events)
 
 
 def test_events_of_a_family_take_its_stream_and_meet_the_others_in_the_lake(
@@ -84,14 +63,9 @@ def test_events_of_a_family_take_its_stream_and_meet_the_others_in_the_lake(
     }
     for event_type, count in (("page_view", 40), ("order_created", 60)):
         wait_for(
-            f"counters of {event_type}", lambda t=event_type, n=count: counted(running, t) == n
+            f"counters of {event_type}",
+            lambda t=event_type, n=count: running.counted(t) == n,
         )
-
-
-def counted(running: Project, event_type: str) -> int:
-    hour = rfc3339(NOW - timedelta(hours=2))
-    series = running.must("metrics", event_type, "-g", "5m", "--json", "--from", hour).json
-    return sum(int(point["value"]) for point in series["points"])
 
 
 def test_the_functions_are_told_the_names_of_what_was_deployed(running: Project) -> None:

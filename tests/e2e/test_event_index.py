@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from e2e.local_pipeline import LocalPipeline, wait_for
+from e2e.client import deliver, post_json
+from e2e.local_pipeline import LocalPipeline
 from eventstream.local import stopping
+from fakes.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -29,35 +28,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPipeline]
     stopping.stop(made.state)
 
 
-def send(pipeline: LocalPipeline, path: str, body: Any) -> Any:
-    headers = {"content-type": "application/json"}
-    request = urllib.request.Request(  # noqa: S310 - our own http address
-        pipeline.url + path, json.dumps(body).encode(), headers
-    )
-
-    def post() -> Any:
-        try:
-            with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-                return json.load(response)
-        except urllib.error.HTTPError as error:
-            if error.code < 500:
-                raise
-            return None  # a function was killed under it: a client sends again
-
-    return wait_for("answer", post)
-
-
 def found(pipeline: LocalPipeline, event_id: str) -> dict[str, Any]:
     def look() -> Any:
         done = pipeline.run("event", event_id, "--json")
         return done.json["events"][0] if done.code == 0 else None
 
     return wait_for(f"event {event_id}", look)  # type: ignore[no-any-return]
-
-
-def counted(pipeline: LocalPipeline, event_type: str) -> int:
-    done = pipeline.must("metrics", event_type, "--granularity", "5m", "--json")
-    return sum(point["value"] or 0 for point in done.json["points"])
 
 
 def test_events_sent_again_count_once_also_when_the_function_is_killed(
@@ -68,16 +44,16 @@ def test_events_sent_again_count_once_also_when_the_function_is_killed(
     ]
     for part in range(4):
         for begin in range(0, _EVENTS, 12):
-            send(running, "/events", events[begin : begin + 12])
+            deliver(running.url, events[begin : begin + 12])
         if part % 2 == 0:
             running.kill_workers()
-    send(running, "/events", {"event_type": "end", "event_id": "end", "user_id": "u0"})
+    deliver(running.url, [{"event_type": "end", "event_id": "end", "user_id": "u0"}])
     # On one shard: what was sent before it is counted by then, or left out.
-    wait_for("last event that is counted", lambda: counted(running, "end"), every_s=0.5)
+    wait_for("last event that is counted", lambda: running.counted("end"), every_s=0.5)
 
     rows = running.sql("SELECT DISTINCT sequence, line FROM events_raw WHERE event_type = 'order'")
     assert len(rows) == _EVENTS
-    assert counted(running, "order") == _EVENTS
+    assert running.counted("order") == _EVENTS
     entry = found(running, "o/17")
     assert entry["event"]["user_id"] == "u17"
     assert entry["lake_object"].startswith("events/year=")
@@ -88,9 +64,10 @@ def test_a_message_that_was_rejected_is_found_until_it_is_sent_right(
 ) -> None:
     message = {"type": "track", "messageId": "m-1", "userId": "ada"}
     good = {"type": "track", "event": "Other", "messageId": "m-2", "userId": "ada"}
-    send(running, "/v1/batch", {"batch": [message, good]})
+    batches = f"{running.url}/v1/batch"
 
+    assert post_json(batches, {"batch": [message, good]})[0] == 200
     assert found(running, "m-1")["quarantine"]["reason"] == "missing"
 
-    send(running, "/v1/batch", {"batch": [message | {"event": "Mended"}]})
+    assert post_json(batches, {"batch": [message | {"event": "Mended"}]})[0] == 200
     wait_for("event in its place", lambda: found(running, "m-1")["state"] == "stored")

@@ -7,33 +7,19 @@ from pathlib import Path
 import pytest
 
 from e2e.conftest import MakePipeline
-from e2e.local_pipeline import LocalPipeline
-from e2e.rows import Hourly, write_rows
+from e2e.local_pipeline import EXACT
+from e2e.rows import by_sql, write_rows
 
 pytestmark = pytest.mark.e2e
 
 ROWS = 4_000
-
-SQL = """
-SELECT event_type, date_format(timestamp, '%Y-%m-%dT%H') AS hour,
-       count(*) AS n, count(DISTINCT coalesce(user_id, anonymous_id)) AS users
-FROM events GROUP BY 1, 2
-"""
-
-
-def by_sql(pipeline: LocalPipeline) -> Hourly:
-    found: Hourly = {}
-    for row in pipeline.sql(SQL):
-        of_type = found.setdefault(row["event_type"], {})
-        of_type[row["hour"]] = (int(row["n"]), int(row["users"]))
-    return found
 
 
 def test_hourly_results_and_sql_equal_an_independent_count(
     pipeline: MakePipeline, tmp_path: Path
 ) -> None:
     table = write_rows(tmp_path, ROWS, hours=12)
-    running = pipeline(BatchWindowSeconds="1")
+    running = pipeline(**EXACT)
     running.start()
 
     report = running.must(*table.load, "--json").json
@@ -48,7 +34,7 @@ def test_a_load_that_is_sent_twice_changes_no_hourly_result(
     pipeline: MakePipeline, tmp_path: Path
 ) -> None:
     table = write_rows(tmp_path, 600, hours=4)
-    running = pipeline(BatchWindowSeconds="1")
+    running = pipeline(**EXACT)
     running.start()
 
     running.must(*table.load)
@@ -57,7 +43,8 @@ def test_a_load_that_is_sent_twice_changes_no_hourly_result(
     running.wait_until_drained()
 
     assert again["accepted"] == 600
-    assert running.raw_rows() == 1_200
+    # More if the API was too busy for some, and they were sent once more.
+    assert running.raw_rows() >= 1_200
     assert running.hours(table.first, table.end) == table.hourly()
 
     # The control: the same rows under other ids, those of a file that differs, are other events.

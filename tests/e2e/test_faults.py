@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 
 from e2e.conftest import MakePipeline
-from e2e.local_pipeline import LocalPipeline, wait_for
+from e2e.local_pipeline import EXACT, LocalPipeline
 from e2e.rows import Table, write_rows
+from fakes.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -30,7 +31,7 @@ def table(tmp_path: Path) -> Table:
 
 @pytest.fixture
 def running(pipeline: MakePipeline) -> LocalPipeline:
-    made = pipeline(BatchWindowSeconds="1")
+    made = pipeline(**EXACT)
     made.start()
     return made
 
@@ -57,6 +58,9 @@ class Load:
 
     def wait_until_under_way(self, batches: int = 8) -> None:
         wait_for(f"{batches} batches", lambda: self.batches() >= batches)
+        self.must_be_under_way()
+
+    def must_be_under_way(self) -> None:
         assert self.process.poll() is None, "the load was over before the fault"
 
     def kill(self) -> None:
@@ -105,6 +109,7 @@ def test_gateway_and_poller_are_killed_and_started_again(
     load = Load(running, table)
     load.wait_until_under_way()
     running.kill()
+    load.must_be_under_way()
     running.start()
 
     assert load.finish()["resent"] > 0
@@ -144,6 +149,7 @@ def test_a_clean_stop_and_start_loses_nothing_that_is_under_way(
     load = Load(running, table)
     load.wait_until_under_way()
     running.stop()
+    load.must_be_under_way()
     running.start()
 
     assert load.finish()["resent"] > 0

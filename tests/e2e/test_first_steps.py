@@ -7,44 +7,20 @@ import shlex
 import shutil
 import socket
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
+from e2e.client import post_json
 from e2e.conftest import MakePipeline
-from e2e.local_pipeline import LocalPipeline, wait_for
+from e2e.local_pipeline import LocalPipeline
 from eventstream.local import stopping
+from fakes.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
 SHOWN_WITHIN_S = 15.0
 """From the 200 to the number in /metrics, with the template's own batch window of 10 s."""
-
-
-def post(url: str, body: str) -> tuple[int, dict[str, Any]]:
-    request = urllib.request.Request(  # noqa: S310 - our own http address
-        url, data=body.encode(), headers={"content-type": "application/json"}, method="POST"
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
-            return response.status, json.load(response)
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, json.load(error)
-
-
-def get(url: str) -> dict[str, Any]:
-    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310 - our own http address
-        body: dict[str, Any] = json.load(response)
-    return body
-
-
-def count_of(pipeline: LocalPipeline, event_type: str) -> int:
-    body = get(f"{pipeline.url}/metrics?event_type={event_type}&granularity=5m")
-    return sum(int(point["value"]) for point in body["points"])
 
 
 @pytest.fixture(scope="module")
@@ -56,22 +32,22 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPipeline]
 
 
 def test_an_event_is_accepted_and_soon_in_the_numbers(running: LocalPipeline) -> None:
-    status, receipt = post(f"{running.url}/events", '{"event_type": "warm_up"}')
+    status, receipt = post_json(f"{running.url}/events", {"event_type": "warm_up"})
     assert (status, receipt["status"]) == (200, "accepted")
-    wait_for("first number", lambda: count_of(running, "warm_up"), 90.0)
+    wait_for("first number", lambda: running.counted("warm_up"), 90.0)
 
     body = {"event_type": "page_view", "user_id": "user-1", "properties": {"page": "/pricing"}}
-    status, receipt = post(f"{running.url}/events", json.dumps(body))
+    status, receipt = post_json(f"{running.url}/events", body)
 
     assert status == 200
     assert receipt["event_id"]
-    wait_for("number", lambda: count_of(running, "page_view") == 1, SHOWN_WITHIN_S)
+    wait_for("number", lambda: running.counted("page_view") == 1, SHOWN_WITHIN_S)
 
 
 def test_a_wrong_event_is_refused_by_field_and_rule(running: LocalPipeline) -> None:
-    status, problem = post(
-        f"{running.url}/events", '{"event_type": "purchase", "latency_ms": -1, "colour": "red"}'
-    )
+    wrong = {"event_type": "purchase", "latency_ms": -1, "colour": "red"}
+
+    status, problem = post_json(f"{running.url}/events", wrong)
 
     assert status == 400
     assert {(each["field"], each["rule"]) for each in problem["errors"]} == {
@@ -79,7 +55,7 @@ def test_a_wrong_event_is_refused_by_field_and_rule(running: LocalPipeline) -> N
         ("colour", "unknown_field"),
     }
     assert "red" not in json.dumps(problem)
-    assert wait_for("health", lambda: get(f"{running.url}/health")["status"]) == "ok"
+    assert wait_for("health", lambda: running.get("/health")["status"]) == "ok"
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

@@ -11,7 +11,8 @@ import pytest
 
 from common.domain.windows import rfc3339
 from e2e.conftest import MakePipeline
-from e2e.local_pipeline import LocalPipeline, wait_for
+from e2e.local_pipeline import LocalPipeline
+from fakes.waiting import wait_for
 
 pytestmark = pytest.mark.e2e
 
@@ -37,7 +38,7 @@ def an_event(number: int) -> bytes:
 @pytest.fixture
 def running(pipeline: MakePipeline) -> LocalPipeline:
     made = pipeline(BatchWindowSeconds="1")
-    made.start(port=3800)
+    made.start()
     return made
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from e2e.local_pipeline import wait_for
+from fakes.waiting import wait_for
 from sdks.front import Fault, Front, Seen
 from sdks.judge import problems
 from sdks.nodes import Browser

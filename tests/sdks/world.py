@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +9,10 @@ from typing import Any
 from e2e.local_pipeline import LocalPipeline
 from eventstream.lake.cache import LakeCache
 from eventstream.lake.sql import run
+from fakes.waiting import wait_for
 from sdks.servers import Servers
 from sdks.stream_front import StreamFront
 
-LAKE_TIMEOUT_S = 60.0
 LINES = """
 SELECT count(*) AS n FROM (SELECT DISTINCT stream, shard, sequence, line FROM events_raw) AS lines
 """
@@ -62,11 +61,9 @@ class World:
         return key.split("_")[1], key
 
     def drain(self) -> None:
-        """Wait until every line of the stream is in the lake; go on if that does not come."""
+        """Wait until every line of the stream is in the lake."""
         lines = len(self.pipeline.stream_lines())
-        deadline = time.monotonic() + LAKE_TIMEOUT_S
-        while self._sql(LINES)[0]["n"] < lines and time.monotonic() < deadline:
-            time.sleep(0.2)
+        wait_for("drained stream", lambda: self._sql(LINES)[0]["n"] >= lines, every_s=0.2)
 
     def rows(self, prefix: str, table: str = "events") -> dict[str, list[Mapping[str, Any]]]:
         """Return what the lake holds of the runs with a prefix, by run."""

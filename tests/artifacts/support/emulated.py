@@ -8,7 +8,6 @@ from __future__ import annotations
 import http.client
 import json
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,10 +15,11 @@ from typing import Any
 
 from artifacts.support.built import Built
 from eventstream.local.ports import HOST, free_port
+from fakes.waiting import wait_for
 from template.checks.reading import ROOT
 
 INVOKE = "/2015-03-31/functions/function/invocations"
-START_TIMEOUT_S = 30
+START_TIMEOUT_S = 120
 
 
 class EmulatedFunction:
@@ -105,15 +105,18 @@ def emulated(
 
 
 def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and process.poll() is None:
-        connection = http.client.HTTPConnection(HOST, port, timeout=1)
-        try:
-            connection.connect()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-        finally:
-            connection.close()
-    raise AssertionError(f"the emulator did not start: {log.read_text(encoding='utf-8')[-2000:]}")
+    wait_for("open port", lambda: process.poll() is not None or _is_open(port), START_TIMEOUT_S)
+    assert process.poll() is None, (
+        f"the emulator did not start: {log.read_text(encoding='utf-8')[-2000:]}"
+    )
+
+
+def _is_open(port: int) -> bool:
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.connect()
+    except OSError:
+        return False
+    finally:
+        connection.close()
+    return True

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from botocore.exceptions import ClientError
 from eventstream.local import mapping_poller, mappings
 from eventstream.local.mapping_poller import MappingPoller
 from fakes.kinesis_stream import KinesisStream
+from fakes.waiting import wait_for
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:000000000000:stream/events"
 BUCKET = "failures"
@@ -228,10 +228,7 @@ class Lane:
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, "it didn't come true in time"
-        time.sleep(0.01)
+    wait_for("what was waited for", condition, PATIENCE_S, every_s=0.01)
 
 
 class Running:
