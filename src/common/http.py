@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
-
-import msgspec
 
 from common.domain.windows import from_ms, to_ms
 from common.errors import (
@@ -33,8 +32,6 @@ from common.errors import (
     TooLargeError,
     UnauthorizedError,
 )
-
-_encode = msgspec.json.Encoder().encode
 
 STATUS: Mapping[type[EventStreamError], int] = {
     EventStreamError: 500,
@@ -140,7 +137,7 @@ class Response:
         return {
             "statusCode": self.status,
             "headers": {"content-type": self.content_type, **self.headers},
-            "body": _encode(self.body).decode(),
+            "body": json.dumps(self.body, separators=(",", ":"), ensure_ascii=False),
         }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import uuid
 from collections import Counter
 from collections.abc import Mapping
@@ -70,7 +71,9 @@ class KeyedIds:
 def _canonical(event: IngestEvent) -> bytes:
     """Spell what a client sent in one way, whatever its spelling of names, times and order."""
     told = {name: getattr(event, name) for name in IngestEvent.model_fields}
-    return msgspec.json.encode(told, order="sorted")
+    given = {name: value for name, value in told.items() if value is not None}
+    content = msgspec.to_builtins(given)
+    return json.dumps(content, sort_keys=True, separators=(",", ":")).encode()
 
 
 def idempotency_key(headers: Mapping[str, str]) -> str | None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from common.domain.decode import StreamLine
 from common.domain.sessions import (
     Person,
     RecordSightings,
-    Seen,
     SessionRules,
+    Sighting,
     by_person,
     computed_id,
     seen_in,
@@ -23,6 +24,10 @@ _CACHED_PEOPLE = 5_000
 _CACHED_PARTS = 25_000
 """Sessions and marks of all of them. With both bounds the timelines take some 15 MB, 25 MB with the
 longest ids; one that fell out costs a read."""
+
+_PEOPLE_AT_ONCE = 200
+"""Two transactions. People with as many and as long sessions as are kept take half a megabyte each
+while they are written, and a batch may be of thousands."""
 
 _TRIES = 30
 """Writes in a row by which nobody was settled. Each time another one wrote these people: forgotten
@@ -56,9 +61,20 @@ class Sessions:
             Some people may be done; give the same records again, in any batches.
         """
         seen = [seen_in(line, self._rules) for line in lines]
-        timelines = self._settled(by_person(lines, seen))
-        self._remember(timelines)
-        return tuple(_named(lines, seen, timelines))
+        records = by_person(lines, seen)
+        places: dict[Person, list[tuple[int, Sighting]]] = {person: [] for person in records}
+        for place, found in enumerate(seen):
+            if found is not None:
+                places[found[0]].append((place, found[1]))
+        named = list(lines)
+        self._store.begin()
+        for people in _some_at_a_time(records):
+            timelines = self._settled({person: records[person] for person in people})
+            for person, timeline in timelines.items():
+                for place, session_id in _sessions_of(person, timeline, places[person]):
+                    named[place] = lines[place].in_session(session_id)
+            self._remember(timelines)
+        return tuple(named)
 
     def _settled(
         self, records: Mapping[Person, Sequence[RecordSightings]]
@@ -67,7 +83,6 @@ class Sessions:
         stored: dict[Person, Timeline | None] = {
             person: self._forget(person) for person in records if person in self._stored
         }
-        self._store.begin()
         unknown = [person for person in records if person not in stored]
         if unknown:
             stored |= self._store.read(unknown)
@@ -104,17 +119,19 @@ def _parts_of(timeline: Timeline) -> int:
     return len(timeline.sessions) + len(timeline.marks)
 
 
-def _named(
-    lines: Sequence[StreamLine], seen: Sequence[Seen | None], timelines: Mapping[Person, Timeline]
-) -> Iterator[StreamLine]:
-    """Give each line the id of the computed session that it is in, if it is in one."""
-    keys = {person: person.key for person in timelines}
-    for line, found in zip(lines, seen, strict=True):
-        if found is not None:
-            person, sighting = found
-            if sighting.client_id is None and person in keys:
-                session = session_at(timelines[person], sighting.at_ms)
-                if session is not None:
-                    yield line.in_session(computed_id(keys[person], session.start_ms))
-                    continue
-        yield line
+def _some_at_a_time(people: Iterable[Person]) -> Iterator[list[Person]]:
+    rest = iter(people)
+    while some := list(islice(rest, _PEOPLE_AT_ONCE)):
+        yield some
+
+
+def _sessions_of(
+    person: Person, timeline: Timeline, places: Iterable[tuple[int, Sighting]]
+) -> Iterator[tuple[int, str]]:
+    """Yield the places of a person's lines that are in a computed session, each with its id."""
+    key = person.key
+    for place, sighting in places:
+        if sighting.client_id is None:
+            session = session_at(timeline, sighting.at_ms)
+            if session is not None:
+                yield place, computed_id(key, session.start_ms)

@@ -253,12 +253,24 @@ class Leaves:
 PEOPLE = [Person("user", str(number)) for number in range(30)]
 
 
-def test_keys_that_were_left_are_asked_for_again_after_a_pause() -> None:
+def test_keys_that_were_left_are_asked_for_at_once_and_after_a_pause_if_the_table_is_busy() -> None:
     client, time = Leaves(1, 2, 3, 17), Hourglass()
 
     assert a_store(client, time).read(PEOPLE) == dict.fromkeys(PEOPLE, a_timeline())
     assert client.calls == len(PEOPLE) + 3
-    assert len(time.pauses) == client.calls - 1
+    assert len(time.pauses) == 3
+
+
+def test_a_long_read_that_gets_on_is_no_waiting() -> None:
+    class Slow(Leaves):
+        def batch_get_item(self, RequestItems: Any) -> Any:  # noqa: N803 - botocore's name
+            time.now_s += 2.0
+            return super().batch_get_item(RequestItems)
+
+    client, time = Slow(1, 2, 10, 20, 25), Hourglass()
+
+    assert len(a_store(client, time).read(PEOPLE)) == len(PEOPLE)
+    assert time.now_s > 4 * LIMIT_S
 
 
 @pytest.mark.parametrize("client", [Leaves(0), Leaves(1, *range(2, 10_000))])

@@ -25,14 +25,14 @@ LOST, CONFLICT, NONE = "ConditionalCheckFailed", "TransactionConflict", "None"
 THROTTLED = "ThrottlingError"
 STORED = {"pk": {"S": "stored"}}
 
-Refusal = str | list[str]
-"""The code of a call that is refused, or those of a cancelled transaction."""
+Refusal = str | list[str] | None
+"""The code of a call that is refused, or those of a cancelled transaction; ``None``: none."""
 
 
 class Busy:
     """A client that refuses some writes, one after another, and takes the ones after them."""
 
-    def __init__(self, *refusals: Refusal, always: Refusal | None = None) -> None:
+    def __init__(self, *refusals: Refusal, always: Refusal = None) -> None:
         self._refusals = list(refusals)
         self._always = always
         self.calls = 0
@@ -145,6 +145,31 @@ def test_the_time_is_a_batchs_and_not_a_transactions(time: Hourglass) -> None:
 
     assert ends[1] <= LIMIT_S
     assert time.now_s > 1.8 * LIMIT_S
+
+
+def test_work_between_pauses_is_no_waiting(time: Hourglass) -> None:
+    patience = Patience(Waiting(time.clock, time.sleep, lambda: 0.5))
+    client = Busy(*[[CONFLICT, NONE], None, [LOST, CONFLICT], None] * 20)
+    transactions = Transactions(client, "events", patience)  # type: ignore[arg-type]
+
+    for _ in range(60):
+        transactions.put([{}, {}])
+        time.now_s += 1.0  # as long as a transaction of large items may take
+
+    assert time.now_s > 4 * LIMIT_S
+    assert len(time.pauses) == 20
+
+
+def test_tries_that_come_to_nothing_are_waiting_too(time: Hourglass) -> None:
+    class Slow(Busy):
+        def _write(self) -> None:
+            time.now_s += 3.0
+            super()._write()
+
+    with pytest.raises(ThrottledError):
+        put(Slow(always=[THROTTLED, NONE]), time, 2)
+
+    assert time.now_s <= LIMIT_S + 2 * 3.0  # the first one, and one that began in time
 
 
 def test_the_pauses_of_both_stores_leave_half_of_the_functions_time() -> None:

@@ -46,10 +46,10 @@ class SessionReader:
                 if not self._patience.pause(next(bounds_s)):
                     raise
                 continue
-            found = answer["Responses"].get(self._table, [])
-            yield from found
-            # Keys are left by a table that is busy, and by items that are more than 16 MB.
-            bounds_s = longer_and_longer() if found else bounds_s
             left = answer.get("UnprocessedKeys")
-            if left and not self._patience.pause(next(bounds_s)):
+            if found := answer["Responses"].get(self._table, []):
+                # Keys are left by items that are more than 16 MB together, too: no reason to wait.
+                self._patience.answered()
+                yield from found
+            elif left and not self._patience.pause(next(bounds_s)):
                 raise ThrottledError("dynamodb:BatchGetItem left keys unprocessed")

@@ -78,6 +78,7 @@ class Transactions:
             while True:
                 try:
                     self._try(puts)
+                    self._patience.answered()
                     return {}
                 except ClientError as error:
                     reasons = _reasons(error)
@@ -90,6 +91,7 @@ class Transactions:
                 elif not lost and not self._patience.pause(SHORT_S):
                     raise ThrottledError(f"{call} met other writes of the same {self._what}")
                 if lost:
+                    self._patience.answered()
                     return lost
 
     def _try(self, puts: Sequence[Put]) -> None:

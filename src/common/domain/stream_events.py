@@ -65,6 +65,7 @@ if TYPE_CHECKING:
 else:
     StreamEvent = struct_of("StreamEvent", _PARTS)
 
+_OBJECT_NAMES = tuple(f'"{name}"'.encode() for name in _OBJECTS)
 _objects_of = attrgetter(*_OBJECTS)
 _instants_of = attrgetter(*_INSTANTS)
 _decode = msgspec.json.Decoder(StreamEvent).decode
@@ -100,6 +101,9 @@ class EventReader:
 
     def read_plain(self, line: bytes) -> StreamEvent | None:
         """Return a line's event if it is spelled as ingest spells events, else ``None``."""
+        # Of an object that comes twice the decoder would not look into the first.
+        if any(line.count(name) > 1 for name in _OBJECT_NAMES) or b"\\u" in line:
+            return None
         try:
             event = _decode(line)
             for name, check in _CHECKED:

@@ -201,6 +201,25 @@ def test_a_batch_of_many_people_is_one_transaction(store: Store) -> None:
     assert len(store.timelines) == 40
 
 
+def test_the_people_of_a_batch_are_in_memory_a_few_hundred_at_a_time() -> None:
+    class Watching(Store):
+        most = 0
+
+        def read(self, people: Sequence[Person]) -> Mapping[Person, Timeline]:
+            self.most = max(self.most, len(people))
+            return super().read(people)
+
+    store = Watching()
+    lines = [a_line(at=at // 900, user_id=f"u{at % 900}") for at in range(1_800)]
+
+    named = Sessions(store, RULES).assign(lines)
+
+    assert store.most == 200
+    assert len(store.timelines) == 900
+    assert len({line.session_id for line in named}) == 900
+    assert [line.event.user_id for line in named] == [line.event.user_id for line in lines]
+
+
 def test_a_stale_memory_costs_a_lost_write_and_no_event(store: Store) -> None:
     mine, other = Sessions(store, RULES), Sessions(store, RULES)
     mine.assign([a_line(user_id="ada"), a_line(user_id="bob")])

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from common.errors import InvalidRequestError
 from common.models import IngestEvent
 from ingest.ids import ENTROPY_BYTES, KeyedIds, idempotency_key, time_ordered_ids
+from ingest.validation import validate
 
 
 @given(st.integers(0, 2**48 - 1), st.binary(min_size=10, max_size=10))
@@ -127,3 +128,19 @@ def test_refuses_a_key_that_cannot_name_a_request(key: str) -> None:
         idempotency_key({"idempotency-key": key})
 
     assert [e.field for e in caught.value.errors] == ["Idempotency-Key"]
+
+
+def test_a_release_does_not_change_the_ids_of_requests_that_are_sent_again() -> None:
+    event = validate(
+        {
+            "event_type": "purchase",
+            "timestamp": "2026-02-20T14:30:00.123Z",
+            "sent_at": 1771588740000,
+            "latency_ms": 5,
+            "properties": {"total": 1, "\u00fc": [1.5, None, {"b": 1, "a": "x\n"}]},
+            "context": None,
+        }
+    )
+    assert isinstance(event, IngestEvent)
+
+    assert KeyedIds("public", "order-42").of(event) == "41144bfd-36b1-507a-bca0-54ee7acc6dae"

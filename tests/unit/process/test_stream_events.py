@@ -97,6 +97,17 @@ DOUBTFUL = {
     "a small number": _with("0.00001", properties={"a": "NUM"}),
     "a number with a zero too many": _with("1.50", properties={"a": "NUM"}),
     "a negative zero": _with("-0", properties={"a": "NUM"}),
+    "properties twice, the first no text": b'{"properties":{"a":"\xff"},'
+    + _compact(an_event())[1:],
+    "context twice, the first deep": b'{"context":'
+    + b"[" * 900
+    + b"]" * 900
+    + b","
+    + _compact(an_event(context={}))[1:],
+    "context twice, once escaped": b'{"conte\\u0078t":{"a":'
+    + b"9" * 5_000
+    + b"},"
+    + _compact(an_event(context={}))[1:],
     "a field twice in an object": _with('{"b":1,"b":2}', properties={"a": "NUM"}),
     "a space in an object": _with('{"b": 1}', properties={"a": "NUM"}),
     "an escaped letter": _with('"\\u0061"', properties={"a": "NUM"}),
@@ -296,8 +307,8 @@ def test_compact_json_is_kept_to_the_byte_or_left_to_the_model(value: dict[str, 
 
 
 def test_every_character_is_spelled_as_python_spells_it() -> None:
-    characters = [chr(code) for code in range(0x11000) if not 0xD800 <= code < 0xE000]
-    line = _compact(an_event(properties={"all": "".join(characters)}))
+    characters = [chr(code) for code in range(0x20, 0x11000) if not 0xD800 <= code < 0xE000]
+    line = _compact(an_event(properties={"all": "".join(["\t\n\r", *characters])}))
 
     assert _plain(line) is not None
     assert _is_as_the_model_reads_it(line, _plain(line))
