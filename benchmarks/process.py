@@ -121,7 +121,7 @@ class Batches:
 
 def runs_of(count: int) -> int:
     """Return how many batches of a size are measured at once."""
-    return max(1, 1_000 // count)
+    return max(1, 3_000 // count)
 
 
 def batches(count: int, *, packed: bool, ahead: int | None = None) -> Batches:

@@ -129,9 +129,13 @@ def _sessions_of(
     person: Person, timeline: Timeline, places: Iterable[tuple[int, Sighting]]
 ) -> Iterator[tuple[int, str]]:
     """Yield the places of a person's lines that are in a computed session, each with its id."""
-    key = person.key
+    key, session, session_id = person.key, None, ""
     for place, sighting in places:
-        if sighting.client_id is None:
+        if sighting.client_id is not None:
+            continue
+        # Most lines are in the same session as the one before.
+        if session is None or not session.start_ms <= sighting.at_ms <= session.end_ms:
             session = session_at(timeline, sighting.at_ms)
-            if session is not None:
-                yield place, computed_id(key, session.start_ms)
+            session_id = computed_id(key, session.start_ms) if session else ""
+        if session is not None:
+            yield place, session_id

@@ -101,8 +101,10 @@ class Transactions:
             return
         # botocore adds a token, by which its own repetition of a try whose answer got lost is known
         # again; the next call has a token of its own, and is another transaction.
+        # A tuple, as botocore searches lists for the names of tables, one by one, to find an
+        # endpoint by ARNs that there are none of: a fifth of the time of the call.
         self._client.transact_write_items(
-            TransactItems=[{"Put": put} for put in puts]  # type: ignore[typeddict-item]
+            TransactItems=tuple({"Put": put} for put in puts)  # type: ignore[typeddict-item]
         )
 
 

@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 else:
     StreamEvent = struct_of("StreamEvent", _PARTS)
 
-_OBJECT_NAMES = tuple(f'"{name}"'.encode() for name in _OBJECTS)
+_ONE, _OTHER = (f'"{name}"'.encode() for name in _OBJECTS)
 _objects_of = attrgetter(*_OBJECTS)
 _instants_of = attrgetter(*_INSTANTS)
 _decode = msgspec.json.Decoder(StreamEvent).decode
@@ -101,8 +101,7 @@ class EventReader:
 
     def read_plain(self, line: bytes) -> StreamEvent | None:
         """Return a line's event if it is spelled as ingest spells events, else ``None``."""
-        # Of an object that comes twice the decoder would not look into the first.
-        if any(line.count(name) > 1 for name in _OBJECT_NAMES) or b"\\u" in line:
+        if _may_name_an_object_twice(line):
             return None
         try:
             event = _decode(line)
@@ -120,6 +119,13 @@ class EventReader:
         except Exception:  # whatever it is that the decoder cannot do: the model decides
             return None
         return event
+
+
+def _may_name_an_object_twice(line: bytes) -> bool:
+    """Tell whether there may be an object that the decoder passes over without a look into it."""
+    # By a letter's number a name can be spelled in other ways.
+    is_escaped = b"\\" in line and b"\\u" in line
+    return is_escaped or line.count(_ONE) > 1 or line.count(_OTHER) > 1
 
 
 def read_any(line: bytes) -> StreamEvent:
