@@ -128,8 +128,8 @@ def main(*, wants_json: bool) -> bool:
     with stubbed_aws(key_item(_key()[1])) as aws:
         ways = [Way(TYPICAL, typical), Way("EventStream", shipped)]
         with started(ways) as pipes:
-            one = cpu_us(pipes, "one", units=1, rounds=9, runs=100)
-            many = cpu_us(pipes, "many", units=BATCH, rounds=9, runs=4)
+            one = cpu_us(pipes, "one", units=1, rounds=15, runs=100)
+            many = cpu_us(pipes, "many", units=BATCH, rounds=25, runs=4)
             units = [put_units(aws.record_sizes_of(pipe, "many")) for pipe in pipes.values()]
     single = Ratio("EventStream / typical, one event", one["EventStream"] / one[TYPICAL], at_most=1)
     batch = Ratio(

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from typing import Any
 
 from benchmarks import process_alone as alone
@@ -30,7 +31,7 @@ from common.models import IngestEvent
 
 SIZES = {100: 40, 1_000: 120, 6_000: 600}
 """Events of a batch, and the people they are of."""
-ROUNDS = 7
+ROUNDS = {100: 25, 1_000: 25, 6_000: 9}
 TYPICAL = "grouped counts, one record an event"
 UNPACKED, PACKED = "EventStream, one record an event", "EventStream, packed as by ingest"
 BY_PYDANTIC = "EventStream, packed, by Pydantic alone"
@@ -121,7 +122,7 @@ class Batches:
 
 def runs_of(count: int) -> int:
     """Return how many batches of a size are measured at once."""
-    return max(1, 3_000 // count)
+    return max(1, 1_000 // count)
 
 
 def batches(count: int, *, packed: bool, ahead: int | None = None) -> Batches:
@@ -130,7 +131,7 @@ def batches(count: int, *, packed: bool, ahead: int | None = None) -> Batches:
     datas = [line for _, line in lines]
     if packed:
         datas = [each.data for each in pack((bucket_of(who, 16), line) for who, line in lines)]
-    return Batches(datas, ahead=ROUNDS * runs_of(count) + 1 if ahead is None else ahead)
+    return Batches(datas, ahead=ROUNDS[count] * runs_of(count) + 1 if ahead is None else ahead)
 
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -212,6 +213,12 @@ class Tables:
             report(title, figures, ratios, unit=unit)
 
 
+def figures_of(pipes: Mapping[str, Connection], count: int) -> Mapping[str, float]:
+    """Measure batches of a size in all ways."""
+    rounds, runs = ROUNDS[count], runs_of(count)
+    return cpu_us(pipes, str(count), units=count, rounds=rounds, runs=runs)
+
+
 def measure_whole(tables: Tables) -> None:
     """Measure the functions, AWS calls and all."""
     ways = [
@@ -222,7 +229,7 @@ def measure_whole(tables: Tables) -> None:
     ]
     with started(ways) as pipes:
         for count, people in SIZES.items():
-            figures = cpu_us(pipes, str(count), units=count, rounds=ROUNDS, runs=runs_of(count))
+            figures = figures_of(pipes, count)
             tables.add(f"{count} events of {people} people", figures, *ratios_of(count, figures))
 
 
@@ -230,7 +237,7 @@ def measure_compute(tables: Tables) -> None:
     """Measure ours without AWS calls, beside what nobody gets below."""
     with started([Way("floor", alone.floor), Way("EventStream", alone.compute)]) as pipes:
         for count in SIZES:
-            figures = cpu_us(pipes, str(count), units=count, rounds=ROUNDS, runs=runs_of(count))
+            figures = figures_of(pipes, count)
             over = Ratio("EventStream / floor", figures["EventStream"] / figures["floor"])
             title = f"{count} events, packed, without AWS calls; floor: base64, simdjson, zstd-1"
             tables.add(title, figures, over)
