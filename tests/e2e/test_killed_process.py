@@ -33,7 +33,8 @@ REQUESTS, EVENTS = 4, 50
 """What is sent before each kill: enough for several batches of a function that lives briefly."""
 
 LONGEST_PAUSE_S = 0.4
-"""From the first write of a process to its death at most: about the time of two batches."""
+"""From the first write of a process to its death at most; less where the machine is so fast that
+the work is over by then."""
 
 SETTINGS = {**EXACT, "BatchWindowSeconds": "0", "BatchSize": "60"}
 LEAVES_OUT = "records = not_counted(records, stored)"
@@ -48,6 +49,7 @@ class Shop:
     receipts: list[Event] = field(default_factory=list)
     sent_again: int = 0
     killed: int = 0
+    longest_pause_s: float = LONGEST_PAUSE_S
 
     def __post_init__(self) -> None:
         self.process = FunctionProcess(
@@ -65,9 +67,13 @@ class Shop:
             events = self._visits.some(EVENTS)
             self.sent_again += deliver(self.pipeline.url, events)
             self.receipts += events
-        pause_s = self._rng.uniform(0, LONGEST_PAUSE_S)
+        before = self.interrupted
+        pause_s = self._rng.uniform(0, self.longest_pause_s)
         self.process.kill_at_work(lambda: threading.Event().wait(pause_s))
         self.killed += 1
+        # What was hit is told a moment later: the next kill is late enough, and this one is near.
+        missed = self.interrupted == before
+        self.longest_pause_s = min(LONGEST_PAUSE_S, self.longest_pause_s * (0.7 if missed else 1.4))
 
     def hot(self) -> Counter[tuple[str, str]]:
         """Read all counters of five minutes."""
@@ -109,7 +115,7 @@ def shop(tmp_path: Path) -> Iterator[Shop]:
 def test_after_every_kill_all_numbers_agree_to_the_event(shop: Shop, kills: int) -> None:
     while shop.interrupted < kills:
         shop.kill_under_load()
-        assert shop.killed <= 3 * kills + 10, "the kills hit no invocation"
+        assert shop.killed <= 5 * kills + 20, "the kills hit no invocation"
 
     shop.pipeline.wait_until_drained()
 
@@ -155,7 +161,7 @@ def test_a_function_that_does_not_know_what_it_has_counted_counts_twice(forgetfu
     too_many = 0
     while not too_many:
         forgetful.kill_under_load()
-        assert forgetful.killed <= 40, "no kill fell between the counters of a batch"
+        assert forgetful.killed <= 80, "no kill fell between the counters of a batch"
         counted, sent = forgetful.hot(), hot_counts(forgetful.pipeline.stream_lines())
         too_many = (counted - sent).total()
 
