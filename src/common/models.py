@@ -38,8 +38,8 @@ _RFC3339 = re.compile(
 _USUAL = re.compile(r"20\d\d-\d\d-\d\dT(?:[01]\d|2[0-3]):\d\d:\d\d(?:\.\d{3})?Z", re.ASCII)
 """As nearly all clients write: there is nothing to cut, to turn or to hold."""
 _EARLIEST_YEAR, _LATEST_YEAR = 1970, 9998
-_EARLIEST_MS = 0
-_LATEST_MS = 253_370_764_799_999
+_EARLIEST_MS = to_ms(datetime(_EARLIEST_YEAR, 1, 1, tzinfo=UTC))
+_LATEST_MS = to_ms(datetime(_LATEST_YEAR + 1, 1, 1, tzinfo=UTC)) - 1
 """The years 1970..9998, for clients and for readers of the stream alike: what is older is a broken
 clock, years have four digits in every key, and hours may be added without leaving the calendar."""
 
